@@ -1,0 +1,40 @@
+import { z } from "zod";
+
+/** Short names of errors on the wire; each has exactly one HTTP status (src/middleware/errors.ts). */
+export const ErrorCode = z.enum([
+  "invalid_request",
+  "unauthorized",
+  "forbidden",
+  "not_found",
+  "conflict",
+  "payload_too_large",
+  "unavailable",
+  "internal",
+]);
+export type ErrorCode = z.infer<typeof ErrorCode>;
+
+/**
+ * Why a report, cancel or renewal was refused; sent as `reason` beside a 409, and in a renewal's answer.
+ * - `superseded`: another attempt holds the job, or this one's lease has ended.
+ * - `not_holder`: this machine (or lease token) does not hold the job.
+ * - `completed`, `failed`, `canceled`: the job has ended so.
+ * - `unknown_job`: no such job of this user in this group.
+ */
+export const RefusalReason = z.enum([
+  "superseded",
+  "not_holder",
+  "completed",
+  "failed",
+  "canceled",
+  "unknown_job",
+]);
+export type RefusalReason = z.infer<typeof RefusalReason>;
+
+export const ErrorBody = z.object({
+  error: ErrorCode,
+  message: z.string().describe("What is wrong, in words"),
+  field: z.string().optional().describe("Path of the field at fault, for example `sync.before[0].bucket`"),
+  index: z.number().int().optional().describe("Position of the job at fault in a batch"),
+  reason: RefusalReason.optional(),
+});
+export type ErrorBody = z.infer<typeof ErrorBody>;

@@ -1,0 +1,40 @@
+/**
+ * Every bound of the wire in one place, each with its reason. What is over gets a 400 (or 413 for bytes) that
+ * names the field, before anything is written.
+ */
+export const limits = {
+  /** One job, serialised. D1 rows end at 2 MB; 256 KiB keeps 1,000 of them inside one Worker's memory. */
+  jobBytes: 256 * 1024,
+  /** One request that carries one job: its JSON may be escaped or indented. */
+  bodyBytes: 1024 * 1024,
+  /** One request that carries a batch. */
+  batchBodyBytes: 32 * 1024 * 1024,
+  /** Jobs of one batch (Kelpie's own bound). */
+  batchJobs: 1000,
+  commandChars: 8192,
+  arguments: 1000,
+  argumentChars: 32_768,
+  environmentEntries: 500,
+  /** Linux refuses a single environment string above 128 KiB. */
+  environmentValueChars: 100_000,
+  environmentNameChars: 256,
+  /** Rules per list of `sync`; Kelpie users have a handful. */
+  syncRules: 50,
+  /** S3 and R2 end keys at 1,024 bytes. */
+  prefixChars: 900,
+  bucketChars: 255,
+  pathChars: 4096,
+  patternChars: 1024,
+  urlChars: 2048,
+  /** Group, machine, instance and claim ids: UUIDs on SaladCloud, any short string elsewhere. */
+  idChars: 256,
+  maxFailures: 1_000_000,
+  /** One day: a longer silence than that is no heartbeat. */
+  heartbeatIntervalSeconds: 86_400,
+  priority: 100,
+  pageSize: 1000,
+  page: 1_000_000,
+  reasonChars: 1000,
+  /** Leases that one renewal call may carry: slots of one agent and the uploads still going on. */
+  renewals: 64,
+} as const;

@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { limits } from "./limits.ts";
+
+/** A prefix lacking its final "/" gets one; the empty prefix stays empty: it is the bucket's root. */
+export const Prefix = z
+  .string()
+  .max(limits.prefixChars)
+  .transform((prefix) => (prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`));
+
+const Pattern = z
+  .string()
+  .max(limits.patternChars)
+  .refine(
+    (pattern) => {
+      try {
+        new RegExp(pattern);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    { error: "is not a regular expression of ECMAScript" },
+  )
+  .describe(
+    "ECMAScript regular expression, searched (not anchored) in the object's key (downloads) or in the path relative to local_path (uploads)",
+  );
+
+const ruleFields = {
+  bucket: z.string().min(1).max(limits.bucketChars),
+  prefix: Prefix,
+  local_path: z.string().min(1).max(limits.pathChars),
+  pattern: Pattern.optional(),
+};
+
+/** One directory kept in step with one prefix of an S3-compatible bucket. */
+export const DownloadRule = z.object({ ...ruleFields, direction: z.literal("download") });
+export type DownloadRule = z.infer<typeof DownloadRule>;
+export const UploadRule = z.object({ ...ruleFields, direction: z.literal("upload") });
+export type UploadRule = z.infer<typeof UploadRule>;
+export type SyncRule = DownloadRule | UploadRule;
+
+/** What to download before, keep uploading during, and upload after the command. */
+export const Sync = z.object({
+  before: z.array(DownloadRule).max(limits.syncRules).optional(),
+  during: z.array(UploadRule).max(limits.syncRules).optional(),
+  after: z.array(UploadRule).max(limits.syncRules).optional(),
+});
+export type Sync = z.infer<typeof Sync>;

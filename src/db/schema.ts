@@ -1,0 +1,127 @@
+/**
+ * The queue in D1: what each job is, what became of it, which attempts it had. Times are milliseconds since the
+ * epoch, taken from the clock of the group's object wherever an agent causes the write.
+ *
+ * An index earns its place by the query it serves, named beside it; test/api/query-plans.test.ts checks them all.
+ */
+import { type InferInsertModel, type InferSelectModel, sql } from "drizzle-orm";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { AttemptEnd, JobStatus, LegacyStorage, Sync } from "../contract/index.ts";
+
+export const users = sqliteTable(
+  "users",
+  {
+    id: text().primaryKey(),
+    username: text().notNull(),
+    created: integer().notNull(),
+  },
+  // create-user: a name is taken once.
+  (t) => [uniqueIndex("users_username").on(t.username)],
+);
+export type UserRow = InferSelectModel<typeof users>;
+
+export const tokens = sqliteTable("tokens", {
+  /** SHA-256 of the token, hex; the token itself is stored nowhere. */
+  hash: text().primaryKey(),
+  userId: text("user_id").notNull(),
+  orgName: text("org_name").notNull(),
+  projectName: text("project_name").notNull(),
+  created: integer().notNull(),
+});
+export type TokenRow = InferSelectModel<typeof tokens>;
+
+export const jobs = sqliteTable(
+  "jobs",
+  {
+    /** Rises with each insert; breaks ties of `created`, so that a batch keeps its order. */
+    seq: integer().primaryKey({ autoIncrement: true }),
+    id: text().notNull(),
+    userId: text("user_id").notNull(),
+    containerGroupId: text("container_group_id").notNull(),
+    status: text().$type<JobStatus>().notNull().default("pending"),
+    command: text().notNull(),
+    arguments: text({ mode: "json" }).$type<string[]>().notNull(),
+    environment: text({ mode: "json" }).$type<Record<string, string>>().notNull(),
+    /** Exactly one of `sync` and `legacyStorage` is set. */
+    sync: text({ mode: "json" }).$type<Sync>(),
+    legacyStorage: text("legacy_storage", { mode: "json" }).$type<LegacyStorage>(),
+    webhook: text(),
+    compression: integer({ mode: "boolean" }).notNull().default(false),
+    priority: integer().notNull().default(0),
+    maxFailures: integer("max_failures").notNull(),
+    /** Seconds. */
+    heartbeatInterval: integer("heartbeat_interval").notNull(),
+    created: integer().notNull(),
+    started: integer(),
+    completed: integer(),
+    canceled: integer(),
+    failed: integer(),
+    heartbeat: integer(),
+    numFailures: integer("num_failures").notNull().default(0),
+    numHeartbeats: integer("num_heartbeats").notNull().default(0),
+    numInterruptions: integer("num_interruptions").notNull().default(0),
+    machineId: text("machine_id"),
+    /** Number of the current or last attempt, 0 before the first: the fence of every write an agent causes. */
+    attempt: integer().notNull().default(0),
+    /** 0 once an acknowledged attempt gave the job back: such jobs go before fresh ones. */
+    fresh: integer().notNull().default(1),
+    /** The operation that wrote this row last: side effects of the same batch hang on it. */
+    lastOp: text("last_op"),
+  },
+  (t) => [
+    // Every read and write of one job.
+    uniqueIndex("jobs_id").on(t.id),
+    // readHead, readHeadFor, purgePending: the queue of one group, in the order in which it is handed out.
+    index("jobs_queue")
+      .on(t.userId, t.containerGroupId, sql`${t.priority} DESC`, t.fresh, t.created)
+      .where(sql`status = 'pending'`),
+    // readRunning (the cron sweep), runningOfGroup (purge).
+    index("jobs_running").on(t.userId, t.containerGroupId, t.created).where(sql`status = 'running'`),
+    // listJobs, by what it is filtered with; `seq`, the rowid, ends every index and breaks ties.
+    index("jobs_by_user").on(t.userId, t.created),
+    index("jobs_by_user_status").on(t.userId, t.status, t.created),
+    index("jobs_by_user_group").on(t.userId, t.containerGroupId, t.created),
+    index("jobs_by_user_group_status").on(t.userId, t.containerGroupId, t.status, t.created),
+    // listJobs of the admin, who sees everybody's.
+    index("jobs_by_created").on(t.created),
+  ],
+);
+export type JobRow = InferSelectModel<typeof jobs>;
+export type NewJobRow = InferInsertModel<typeof jobs>;
+
+export const attempts = sqliteTable(
+  "attempts",
+  {
+    jobId: text("job_id").notNull(),
+    number: integer().notNull(),
+    machineId: text("machine_id"),
+    instanceId: text("instance_id"),
+    claimed: integer().notNull(),
+    /** First renewal. An attempt without one counts for nothing. */
+    acknowledged: integer(),
+    ended: integer(),
+    end: text().$type<AttemptEnd>(),
+    /** The operation that ended it: how a report whose answer was lost finds out that it had been applied. */
+    endOp: text("end_op"),
+    exitCode: integer("exit_code"),
+    signal: text(),
+    reason: text(),
+    bytesDownloaded: integer("bytes_downloaded"),
+    bytesUploaded: integer("bytes_uploaded"),
+  },
+  // listAttempts, endAttempt, latestAttemptOf.
+  (t) => [primaryKey({ columns: [t.jobId, t.number] })],
+);
+export type AttemptRow = InferSelectModel<typeof attempts>;
+
+/** Machines that failed a job and do not get it again until `expires`. */
+export const bans = sqliteTable(
+  "bans",
+  {
+    jobId: text("job_id").notNull(),
+    machineId: text("machine_id").notNull(),
+    expires: integer().notNull(),
+  },
+  // The ban check of claims.
+  (t) => [primaryKey({ columns: [t.jobId, t.machineId] })],
+);

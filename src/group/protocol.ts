@@ -1,0 +1,109 @@
+/**
+ * What a container group's Durable Object answers, method by method. Plain data: custom errors do not survive
+ * RPC, so every expected outcome is a value. A thrown error means a broken invariant.
+ */
+import type { RefusalReason } from "../contract/index.ts";
+import type { JobRow } from "../db/schema.ts";
+
+/** Which queue: sent with every call, since an object does not learn its own name from its id. */
+export interface GroupKey {
+  userId: string;
+  containerGroupId: string;
+}
+
+/** The caller as the lease sees it. Our agent has both attempt and token; old workers neither. */
+export interface HolderClaim {
+  machineId: string;
+  attempt?: number;
+  leaseToken?: string;
+}
+
+export interface ClaimRequest {
+  machineId: string;
+  instanceId?: string;
+  /** Present: idempotent claim with a token and a provisional lease. Absent: an old worker. */
+  claimId?: string;
+}
+
+/** D1 could not be asked, or its answer stayed unknown: ask again. */
+export interface Unavailable {
+  ok: false;
+  reason: "unavailable";
+}
+
+export type ClaimAnswer =
+  | { ok: true; job: JobRow; lease: { token: string; seconds: number } | null }
+  | { ok: true; job: null }
+  | Unavailable;
+
+export type RenewAnswer =
+  | { status: "running"; leaseSeconds: number }
+  | { status: "canceled"; reason: RefusalReason }
+  /** A job that nobody ever claimed: an old client's heartbeat for it changes nothing. */
+  | { status: "pending" }
+  /** No such job in this group. */
+  | { status: "unknown" }
+  | { status: "unavailable" };
+
+export type SettleKind = "completed" | "failed" | "released";
+
+export interface SettleFacts {
+  exitCode?: number | null;
+  signal?: string | null;
+  reason?: string | null;
+  bytesDownloaded?: number | null;
+  bytesUploaded?: number | null;
+}
+
+export type SettleAnswer =
+  /** `repeat`: this very end had been recorded before; nothing changed. */
+  { ok: true; repeat: boolean } | { ok: false; reason: RefusalReason } | Unavailable;
+
+export type CancelAnswer = { ok: true } | { ok: false; reason: RefusalReason } | Unavailable;
+export type PurgeAnswer = { ok: true; count: number } | Unavailable;
+
+/** Live values of a held lease, newer than D1's. */
+export interface LiveLease {
+  attempt: number;
+  /** Milliseconds since the epoch. */
+  heartbeat: number;
+  numHeartbeats: number;
+}
+
+/** A running job as the cron sweep read it from D1. */
+export interface RunningJob {
+  id: string;
+  attempt: number;
+  machineId: string | null;
+  heartbeatIntervalSeconds: number;
+}
+
+/** What a reconcile found and mended. */
+export interface Mended {
+  adopted: string[];
+  dropped: string[];
+}
+
+export interface GroupApi {
+  claim(key: GroupKey, request: ClaimRequest): Promise<ClaimAnswer>;
+  /** In request order. */
+  renew(
+    key: GroupKey,
+    machineId: string,
+    leases: { jobId: string; attempt?: number; leaseToken?: string }[],
+  ): Promise<RenewAnswer[]>;
+  settle(
+    key: GroupKey,
+    jobId: string,
+    kind: SettleKind,
+    holder: HolderClaim,
+    facts: SettleFacts,
+  ): Promise<SettleAnswer>;
+  cancel(key: GroupKey, jobId: string): Promise<CancelAnswer>;
+  /** Removes the pending jobs and cancels the running ones that exist now. */
+  purge(key: GroupKey): Promise<PurgeAnswer>;
+  live(key: GroupKey, jobId: string): Promise<LiveLease | null>;
+  /** Jobs were added; the highest priority among them. A hint: losing it delays a claim's view by 2 s at most. */
+  jobsAdded(key: GroupKey, priority: number): Promise<void>;
+  reconcile(key: GroupKey, running: RunningJob[]): Promise<Mended>;
+}

@@ -1,0 +1,1 @@
+export { ContainerGroup } from "./group/container-group.ts";
