@@ -61,7 +61,6 @@ CREATE INDEX `jobs_by_user` ON `jobs` (`user_id`,`created`);--> statement-breakp
 CREATE INDEX `jobs_by_user_status` ON `jobs` (`user_id`,`status`,`created`);--> statement-breakpoint
 CREATE INDEX `jobs_by_user_group` ON `jobs` (`user_id`,`container_group_id`,`created`);--> statement-breakpoint
 CREATE INDEX `jobs_by_user_group_status` ON `jobs` (`user_id`,`container_group_id`,`status`,`created`);--> statement-breakpoint
-CREATE INDEX `jobs_by_created` ON `jobs` (`created`);--> statement-breakpoint
 CREATE TABLE `tokens` (
 	`hash` text PRIMARY KEY NOT NULL,
 	`user_id` text NOT NULL,

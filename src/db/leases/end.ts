@@ -1,0 +1,141 @@
+/**
+ * Every way in which an attempt ends, as one fenced batch: the job's row, the attempt's row, the ban. Repeating a
+ * batch is harmless: the fence lets it through once, and the side effects of a repeat write what is already there.
+ */
+import type { Statement } from "../statement.ts";
+
+export type EndKind = "completed" | "failed" | "released" | "interrupted" | "canceled";
+
+export interface EndWrite {
+  opId: string;
+  kind: EndKind;
+  jobId: string;
+  /** The attempt that ends. 0: a job that nobody has claimed (an old client's report, or a cancel). */
+  attempt: number;
+  nowMs: number;
+  /** Who caused it; null: nobody on a node (cancel, expiry). */
+  machineId: string | null;
+  /** Last renewal; null: none. */
+  heartbeatMs: number | null;
+  /** Total of the job; null leaves it. */
+  numHeartbeats: number | null;
+  /** First renewal of the attempt; null: never acknowledged, so the attempt counts for nothing. */
+  acknowledgedMs: number | null;
+  /** Until when this machine does not get this job again; null: no ban. */
+  banUntilMs: number | null;
+  exitCode: number | null;
+  signal: string | null;
+  reason: string | null;
+  bytesDownloaded: number | null;
+  bytesUploaded: number | null;
+}
+
+/** What becomes of the job; `?6` is now, `?7` is 1 for an attempt that was acknowledged. */
+const transitions: Record<EndKind, string> = {
+  completed: "status = 'completed', completed = ?6",
+  failed: `num_failures = num_failures + 1, fresh = 0,
+           status = CASE WHEN num_failures + 1 >= max_failures THEN 'failed' ELSE 'pending' END,
+           failed = CASE WHEN num_failures + 1 >= max_failures THEN ?6 ELSE NULL END`,
+  released: "status = 'pending', fresh = CASE WHEN ?7 THEN 0 ELSE fresh END",
+  interrupted: `status = 'pending', fresh = CASE WHEN ?7 THEN 0 ELSE fresh END,
+                num_interruptions = num_interruptions + ?7`,
+  canceled: "status = 'canceled', canceled = ?6",
+};
+
+/** In which state the job may still be moved so; `attempt = ?` beside it does the rest of the fencing. */
+function fenceOf(write: EndWrite): string {
+  if (write.kind === "canceled") return "status IN ('pending', 'running')";
+  return write.attempt === 0 ? "status = 'pending'" : "status = 'running'";
+}
+
+/**
+ * The first statement's rows (`id, status`) say whether it was applied; the others hang on the operation id.
+ * Indexes: jobs_id, and the keys of attempts and bans.
+ */
+export function endAttempt(write: EndWrite): Statement[] {
+  const statements: Statement[] = [
+    {
+      sql: `UPDATE jobs SET ${transitions[write.kind]}, last_op = ?3, machine_id = COALESCE(?4, machine_id),
+              heartbeat = COALESCE(?5, heartbeat), num_heartbeats = COALESCE(?8, num_heartbeats)
+            WHERE id = ?1 AND attempt = ?2 AND ${fenceOf(write)}
+            RETURNING id, status`,
+      params: [
+        write.jobId,
+        write.attempt,
+        write.opId,
+        write.machineId,
+        write.heartbeatMs,
+        write.nowMs,
+        write.acknowledgedMs === null ? 0 : 1,
+        write.numHeartbeats,
+      ],
+    },
+  ];
+  if (write.attempt > 0) {
+    statements.push({
+      sql: `UPDATE attempts SET ended = ?3, "end" = ?4, end_op = ?5, acknowledged = COALESCE(acknowledged, ?6),
+              exit_code = ?7, signal = ?8, reason = ?9, bytes_downloaded = ?10, bytes_uploaded = ?11
+            WHERE job_id = ?1 AND number = ?2 AND "end" IS NULL
+              AND EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND last_op = ?5)`,
+      params: [
+        write.jobId,
+        write.attempt,
+        write.nowMs,
+        write.kind,
+        write.opId,
+        write.acknowledgedMs,
+        write.exitCode,
+        write.signal,
+        write.reason,
+        write.bytesDownloaded,
+        write.bytesUploaded,
+      ],
+    });
+  }
+  if (write.banUntilMs !== null && write.machineId !== null) {
+    statements.push({
+      sql: `INSERT INTO bans (job_id, machine_id, expires)
+            SELECT id, ?2, ?3 FROM jobs WHERE id = ?1 AND last_op = ?4
+            ON CONFLICT (job_id, machine_id) DO UPDATE SET expires = excluded.expires`,
+      params: [write.jobId, write.machineId, write.banUntilMs, write.opId],
+    });
+  }
+  return statements;
+}
+
+/**
+ * What a job and one of its attempts look like now: how a writer whose answer was lost learns what happened (rule 3),
+ * and how a report without a lease is judged. Without `attempt`: the newest attempt of that machine.
+ * Indexes: jobs_id, the key of attempts.
+ */
+export function readStanding(jobId: string, machineId: string | null, attempt: number | null): Statement {
+  return {
+    sql: `SELECT j.user_id, j.container_group_id, j.status, j.attempt, j.machine_id, j.last_op,
+                 j.heartbeat_interval, j.num_heartbeats,
+                 a.number AS its_number, a.machine_id AS its_machine_id, a."end" AS its_end, a.end_op AS its_end_op,
+                 a.acknowledged AS its_acknowledged,
+                 EXISTS (SELECT 1 FROM bans b WHERE b.job_id = j.id AND b.machine_id = ?2) AS banned
+          FROM jobs j LEFT JOIN attempts a ON a.job_id = j.id AND a.number = COALESCE(?3,
+            (SELECT MAX(number) FROM attempts WHERE job_id = ?1 AND machine_id = ?2))
+          WHERE j.id = ?1`,
+    params: [jobId, machineId, attempt],
+  };
+}
+
+/** `readStanding`'s row. */
+export interface Standing {
+  user_id: string;
+  container_group_id: string;
+  status: "pending" | "running" | "completed" | "canceled" | "failed";
+  attempt: number;
+  machine_id: string | null;
+  last_op: string | null;
+  heartbeat_interval: number;
+  num_heartbeats: number;
+  its_number: number | null;
+  its_machine_id: string | null;
+  its_end: string | null;
+  its_end_op: string | null;
+  its_acknowledged: number | null;
+  banned: number;
+}

@@ -1,0 +1,51 @@
+/**
+ * The front of a group's queue. Order: higher priority, then jobs that an attempt gave back before fresh ones, then
+ * oldest; exactly the order of index jobs_queue, so that depth costs nothing.
+ */
+import type { Statement } from "../statement.ts";
+
+/** A job that may be handed out, and the machines that must not get it. */
+export interface Candidate {
+  id: string;
+  attempt: number;
+  priority: number;
+  bannedMachineIds: string[];
+}
+
+const order = "ORDER BY priority DESC, fresh, created, seq";
+
+export function readHead(userId: string, containerGroupId: string, nowMs: number, limit: number): Statement {
+  return {
+    // 'pending' stands in the text, not as a parameter: only so can SQLite use the partial index.
+    sql: `SELECT id, attempt, priority,
+            (SELECT json_group_array(machine_id) FROM bans WHERE job_id = jobs.id AND expires > ?3) AS banned
+          FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending' ${order} LIMIT ?4`,
+    params: [userId, containerGroupId, nowMs, limit],
+  };
+}
+
+/** Goes past the jobs that this machine is banned from: for a machine that a whole page is closed to (rule 9). */
+export function readHeadFor(
+  userId: string,
+  containerGroupId: string,
+  machineId: string,
+  nowMs: number,
+  limit: number,
+): Statement {
+  return {
+    sql: `SELECT id, attempt, priority, '[]' AS banned
+          FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
+            AND NOT EXISTS (SELECT 1 FROM bans WHERE job_id = jobs.id AND machine_id = ?4 AND expires > ?3)
+          ${order} LIMIT ?5`,
+    params: [userId, containerGroupId, nowMs, machineId, limit],
+  };
+}
+
+export function candidateFromRecord(record: Record<string, unknown>): Candidate {
+  return {
+    id: record.id as string,
+    attempt: record.attempt as number,
+    priority: record.priority as number,
+    bannedMachineIds: JSON.parse(record.banned as string) as string[],
+  };
+}

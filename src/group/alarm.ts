@@ -1,0 +1,71 @@
+/**
+ * The alarm: resolves intents that an earlier life or a failing D1 left open, ends leases that lapsed, tells D1 the
+ * live values. It recomputes everything from rows, so a lost or doubled alarm changes nothing (rule 7).
+ */
+import type { EndWrite } from "../db/leases/end.ts";
+import { flushEveryMs, massExpiry } from "../domain/lease.ts";
+import { type GroupContext, openRetryMs } from "./context.ts";
+import { endWriteOf } from "./end-write.ts";
+import { flush } from "./flush.ts";
+import type { LeaseRow } from "./lease-rows.ts";
+
+/** Leases that one D1 batch ends: two statements each. */
+const expireBite = 50;
+
+/** When the alarm should ring next; null: nothing to wait for. */
+export function nextAlarmMs(ctx: GroupContext): number | null {
+  return ctx.rows.nextDueMs(ctx.ports.nowMs(), flushEveryMs, openRetryMs);
+}
+
+/** `dueMs`: for when the alarm had been set. The shell has set the next one already and catches what is thrown. */
+export async function onAlarm(ctx: GroupContext, dueMs: number | null): Promise<void> {
+  const nowMs = ctx.ports.nowMs();
+  const lateMs = dueMs === null ? 0 : nowMs - dueMs;
+  for (const row of ctx.rows.open()) {
+    if (!ctx.intents.isUnderWay(row.jobId)) await ctx.intents.resolve(row);
+  }
+  await expireLapsed(ctx, lateMs);
+  await flush(ctx);
+}
+
+async function expireLapsed(ctx: GroupContext, lateMs: number): Promise<void> {
+  const nowMs = ctx.ports.nowMs();
+  let lapsed = ctx.rows.lapsed(nowMs);
+  if (lapsed.length === 0) return;
+  if (massExpiry(lapsed.length, ctx.rows.countHeld(), lateMs)) {
+    const doubted = lapsed.filter((row) => !row.extended);
+    for (const row of doubted) ctx.rows.extend(row.jobId, nowMs + row.termMs);
+    if (doubted.length > 0) {
+      ctx.ports.log({
+        severity: "warning",
+        event: "expiry_doubted",
+        detail: `${doubted.length} leases extended once; alarm late by ${lateMs} ms`,
+      });
+    }
+    lapsed = lapsed.filter((row) => row.extended);
+  }
+  for (let at = 0; at < lapsed.length; at += expireBite) {
+    await expire(ctx, lapsed.slice(at, at + expireBite));
+  }
+}
+
+async function expire(ctx: GroupContext, lapsed: LeaseRow[]): Promise<void> {
+  const writes: EndWrite[] = [];
+  for (const { jobId } of lapsed) {
+    // Read again: the bites before this one awaited D1, and a late renewal may have come meanwhile.
+    const nowMs = ctx.ports.nowMs();
+    const row = ctx.rows.get(jobId);
+    if (row?.phase !== "held" || row.expiresMs > nowMs) continue;
+    const reason = `no renewal for ${Math.round((nowMs - (row.renewedMs ?? row.grantedMs)) / 1000)} s`;
+    const write = endWriteOf(row, "interrupted", ctx.ports.operationId(), nowMs, { reason });
+    if (!ctx.rows.beginEnding(write)) continue;
+    // An old worker does not know its attempt: give it time to notice before the same machine may have the job again.
+    if (row.token === null && row.machineId !== null) {
+      ctx.rows.coolDown(jobId, row.machineId, nowMs + row.termMs, nowMs);
+    }
+    writes.push(write);
+  }
+  if (writes.length === 0) return;
+  await ctx.intents.end(writes);
+  ctx.head.invalidate();
+}

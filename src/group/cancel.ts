@@ -1,0 +1,129 @@
+/** Cancel, of one job or of a purged queue. Only D1's word cancels: the row waits as `ending` until it has spoken. */
+import { type EndWrite, readStanding, type Standing } from "../db/leases/end.ts";
+import { purgePending, readRunningOfGroup } from "../db/leases/purge.ts";
+import { type GroupContext, openRetryMs } from "./context.ts";
+import { barringRow, endWriteOf } from "./end-write.ts";
+import { refusalOf } from "./intents.ts";
+import type { CancelAnswer, GroupKey, PurgeAnswer } from "./protocol.ts";
+
+export async function cancel(ctx: GroupContext, key: GroupKey, jobId: string): Promise<CancelAnswer> {
+  if (!(await ctx.intents.settled(jobId))) return { ok: false, reason: "unavailable" };
+  let write = beginCanceling(ctx, jobId);
+  if (!write) {
+    const begun = await cancelWithoutLease(ctx, key, jobId);
+    if ("ok" in begun) return begun;
+    write = begun;
+  }
+  const [outcome] = await ctx.intents.end([write]);
+  if (!outcome || outcome.kind === "unknown") return { ok: false, reason: "unavailable" };
+  return outcome.kind === "applied" ? { ok: true } : { ok: false, reason: outcome.reason };
+}
+
+/** A held row's intent to cancel. */
+function beginCanceling(ctx: GroupContext, jobId: string): EndWrite | null {
+  const row = ctx.rows.get(jobId);
+  if (row?.phase !== "held") return null;
+  const nowMs = ctx.ports.nowMs();
+  const write = endWriteOf(row, "canceled", ctx.ports.operationId(), nowMs);
+  ctx.rows.beginEnding(write);
+  ctx.armAlarm(nowMs + openRetryMs);
+  return write;
+}
+
+async function cancelWithoutLease(
+  ctx: GroupContext,
+  key: GroupKey,
+  jobId: string,
+): Promise<EndWrite | CancelAnswer> {
+  let standing: Standing | undefined;
+  try {
+    const [records] = await ctx.ports.d1.batch([readStanding(jobId, null, null)]);
+    standing = records?.[0] as Standing | undefined;
+  } catch {
+    // Nothing was written: whoever cancels repeats.
+    return { ok: false, reason: "unavailable" };
+  }
+  if (!standing || standing.user_id !== key.userId || standing.container_group_id !== key.containerGroupId) {
+    return { ok: false, reason: "unknown_job" };
+  }
+  const held = beginCanceling(ctx, jobId);
+  if (held) return held;
+  if (ctx.rows.has(jobId)) return { ok: false, reason: "unavailable" };
+  if (standing.status !== "pending" && standing.status !== "running") {
+    return { ok: false, reason: refusalOf(standing) };
+  }
+  const nowMs = ctx.ports.nowMs();
+  const write: EndWrite = {
+    opId: ctx.ports.operationId(),
+    kind: "canceled",
+    jobId,
+    attempt: standing.attempt,
+    nowMs,
+    machineId: null,
+    heartbeatMs: null,
+    numHeartbeats: null,
+    acknowledgedMs: null,
+    banUntilMs: null,
+    exitCode: null,
+    signal: null,
+    reason: null,
+    bytesDownloaded: null,
+    bytesUploaded: null,
+  };
+  ctx.rows.insert(barringRow(write));
+  ctx.armAlarm(nowMs + openRetryMs);
+  return write;
+}
+
+/** Jobs that one D1 transaction removes. */
+const purgeBite = 1_000;
+/** Leases that one D1 batch cancels: two statements each. */
+const cancelBite = 50;
+/** Bites before the caller is told to repeat: 200,000 jobs. */
+const maxBites = 200;
+
+/** Removes the pending jobs and cancels the running ones that exist now (rule 11). */
+export async function purge(ctx: GroupContext, key: GroupKey): Promise<PurgeAnswer> {
+  const untilMs = ctx.ports.nowMs();
+  let count = 0;
+  try {
+    for (let bite = 0; bite < maxBites; bite++) {
+      ctx.head.invalidate();
+      const removed = (
+        await ctx.ports.d1.batch(purgePending(key.userId, key.containerGroupId, untilMs, purgeBite))
+      )[2];
+      const [running] = await ctx.ports.d1.batch([
+        readRunningOfGroup(key.userId, key.containerGroupId, untilMs, cancelBite),
+      ]);
+      const jobIds = (running ?? []).map((record) => record.id as string);
+      const canceled = await cancelAll(ctx, key, jobIds);
+      if (canceled === null) return { ok: false, reason: "unavailable" };
+      count += (removed?.length ?? 0) + canceled;
+      if ((removed?.length ?? 0) === 0 && jobIds.length === 0) return { ok: true, count };
+    }
+  } catch (error) {
+    ctx.ports.log({ severity: "warning", event: "end_unknown", detail: `purge: ${error}` });
+  }
+  // What is done is done; a repeat goes on from there.
+  return { ok: false, reason: "unavailable" };
+}
+
+/** Cancels jobs that run; null when D1's answer stayed unknown for one. */
+async function cancelAll(ctx: GroupContext, key: GroupKey, jobIds: string[]): Promise<number | null> {
+  const writes: EndWrite[] = [];
+  let canceled = 0;
+  for (const jobId of jobIds) {
+    const write = beginCanceling(ctx, jobId);
+    if (write) {
+      writes.push(write);
+      continue;
+    }
+    // No row, or an operation under way: the slow way, one by one.
+    const answer = await cancel(ctx, key, jobId);
+    if (answer.ok) canceled++;
+    else if (answer.reason === "unavailable") return null;
+  }
+  const outcomes = writes.length > 0 ? await ctx.intents.end(writes) : [];
+  if (outcomes.some((outcome) => outcome.kind === "unknown")) return null;
+  return canceled + outcomes.filter((outcome) => outcome.kind === "applied").length;
+}

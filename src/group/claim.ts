@@ -1,0 +1,88 @@
+/**
+ * Acquire. Intent first (`claiming`), then D1's fenced update, then `held`. Idempotent by claim id (rule 4): a
+ * repeat joins the claim under way, or gets the attempt that the first one got.
+ */
+
+import { jobFromRecord } from "../db/job-record.ts";
+import { readJob } from "../db/leases/claim.ts";
+import { type GroupContext, openRetryMs } from "./context.ts";
+import type { LeaseRow } from "./lease-rows.ts";
+import type { ClaimAnswer, ClaimRequest, GroupKey } from "./protocol.ts";
+
+/** Candidates that D1 refused, before the claimer is told to come again: the page was stale throughout. */
+const maxCandidates = 32;
+
+const unavailable: ClaimAnswer = { ok: false, reason: "unavailable" };
+
+export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequest): Promise<ClaimAnswer> {
+  const repeated = request.claimId === undefined ? undefined : ctx.rows.byClaim(request.claimId);
+  if (repeated) return repeatClaim(ctx, repeated, request);
+
+  for (let tried = 0; tried < maxCandidates; tried++) {
+    const candidate = await ctx.head.take(
+      key,
+      request.machineId,
+      ({ id }) => !ctx.rows.has(id) && !ctx.rows.coolingDown(id, request.machineId, ctx.ports.nowMs()),
+    );
+    if (!candidate) return { ok: true, job: null };
+
+    const nowMs = ctx.ports.nowMs();
+    const row: LeaseRow = {
+      jobId: candidate.id,
+      attempt: Math.max(candidate.attempt, ctx.rows.attemptFloor(candidate.id)) + 1,
+      phase: "claiming",
+      opId: ctx.ports.operationId(),
+      ending: null,
+      claimId: request.claimId ?? null,
+      machineId: request.machineId,
+      instanceId: request.instanceId ?? null,
+      token: request.claimId === undefined ? null : ctx.ports.leaseToken(),
+      intervalMs: 0,
+      termMs: 0,
+      baseHeartbeats: 0,
+      beats: 0,
+      grantedMs: nowMs,
+      expiresMs: nowMs,
+      acknowledgedMs: null,
+      renewedMs: null,
+      flushedMs: nowMs,
+      extended: false,
+    };
+    ctx.rows.insert(row);
+    ctx.armAlarm(nowMs + openRetryMs);
+    const outcome = await ctx.intents.claim(row, nowMs);
+    switch (outcome.kind) {
+      case "granted": {
+        const held = ctx.rows.get(row.jobId);
+        if (held) ctx.armAlarm(held.expiresMs);
+        return {
+          ok: true,
+          job: outcome.job,
+          lease: row.token === null || !held ? null : { token: row.token, seconds: held.termMs / 1000 },
+        };
+      }
+      case "refused":
+        continue;
+      case "unknown":
+        return unavailable;
+    }
+  }
+  return unavailable;
+}
+
+async function repeatClaim(ctx: GroupContext, row: LeaseRow, request: ClaimRequest): Promise<ClaimAnswer> {
+  if (row.machineId !== request.machineId) return { ok: true, job: null };
+  if (!(await ctx.intents.settled(row.jobId))) return unavailable;
+  const held = ctx.rows.byClaim(row.claimId ?? "");
+  // Ended, or never granted: this claim id is spent.
+  if (held?.phase !== "held" || held.token === null) return { ok: true, job: null };
+  try {
+    const [records] = await ctx.ports.d1.batch([readJob(held.jobId)]);
+    const job = records?.[0] ? jobFromRecord(records[0]) : null;
+    if (job?.status !== "running" || job.attempt !== held.attempt) return { ok: true, job: null };
+    return { ok: true, job, lease: { token: held.token, seconds: held.termMs / 1000 } };
+  } catch {
+    // Nothing was written; the agent repeats the claim.
+    return unavailable;
+  }
+}

@@ -1,0 +1,61 @@
+import type { EndKind, EndWrite } from "../db/leases/end.ts";
+import { banMs, heldIntervals } from "../domain/lease.ts";
+import type { LeaseRow } from "./lease-rows.ts";
+import type { SettleFacts } from "./protocol.ts";
+
+/** The D1 batch that ends a held lease in this way. */
+export function endWriteOf(
+  row: LeaseRow,
+  kind: EndKind,
+  opId: string,
+  nowMs: number,
+  facts: SettleFacts = {},
+): EndWrite {
+  const reported = kind === "completed" || kind === "failed" || kind === "released";
+  return {
+    opId,
+    kind,
+    jobId: row.jobId,
+    attempt: row.attempt,
+    nowMs,
+    machineId: row.machineId,
+    heartbeatMs: reported ? nowMs : row.renewedMs,
+    numHeartbeats: row.baseHeartbeats + heldIntervals(row),
+    // Whoever reports has been there, even if its first renewal was lost.
+    acknowledgedMs: row.acknowledgedMs ?? (reported ? nowMs : null),
+    banUntilMs: kind === "failed" ? nowMs + banMs : null,
+    exitCode: facts.exitCode ?? null,
+    signal: facts.signal ?? null,
+    reason: facts.reason ?? null,
+    bytesDownloaded: facts.bytesDownloaded ?? null,
+    bytesUploaded: facts.bytesUploaded ?? null,
+  };
+}
+
+/**
+ * The row that bars grants while a job without a lease is being ended: one that nobody claimed (attempt 0), one that
+ * waits, or one whose lease row was lost.
+ */
+export function barringRow(write: EndWrite): LeaseRow {
+  return {
+    jobId: write.jobId,
+    attempt: write.attempt,
+    phase: "ending",
+    opId: write.opId,
+    ending: write,
+    claimId: null,
+    machineId: write.machineId,
+    instanceId: null,
+    token: null,
+    intervalMs: 0,
+    termMs: 0,
+    baseHeartbeats: 0,
+    beats: 0,
+    grantedMs: write.nowMs,
+    expiresMs: write.nowMs,
+    acknowledgedMs: write.acknowledgedMs,
+    renewedMs: null,
+    flushedMs: write.nowMs,
+    extended: false,
+  };
+}

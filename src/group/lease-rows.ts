@@ -1,0 +1,296 @@
+/**
+ * The lease rows in the object's SQLite: who holds which job until when, and which operation is under way on it.
+ *
+ * Phases: `claiming` (intent to grant, D1 not yet heard) → `held` → `ending` (intent to end, D1 not yet heard) → gone.
+ * A row of any phase bars every other grant of its job. Only the operation that wrote an intent resolves it.
+ */
+
+import type { SqlRecord } from "../db/job-record.ts";
+import type { EndWrite } from "../db/leases/end.ts";
+import type { SqlPort, SqlValue } from "./ports.ts";
+
+export type Phase = "claiming" | "held" | "ending";
+
+export interface LeaseRow {
+  jobId: string;
+  attempt: number;
+  phase: Phase;
+  /** The operation whose intent stands open, or the last one that was resolved. */
+  opId: string;
+  /** The batch to repeat until D1's word is known; only while `ending`. */
+  ending: EndWrite | null;
+  claimId: string | null;
+  machineId: string | null;
+  instanceId: string | null;
+  token: string | null;
+  intervalMs: number;
+  termMs: number;
+  /** `num_heartbeats` of the attempts before this one. */
+  baseHeartbeats: number;
+  beats: number;
+  grantedMs: number;
+  expiresMs: number;
+  acknowledgedMs: number | null;
+  renewedMs: number | null;
+  flushedMs: number;
+  /** Its expiry was doubted and put off once; a renewal forgets that. */
+  extended: boolean;
+}
+
+const columns = `job_id, attempt, phase, op_id, ending, claim_id, machine_id, instance_id, token, interval_ms, term_ms,
+  base_heartbeats, beats, granted_ms, expires_ms, acknowledged_ms, renewed_ms, flushed_ms, extended`;
+
+export class LeaseRows {
+  readonly #sql: SqlPort;
+
+  constructor(sql: SqlPort) {
+    this.#sql = sql;
+    for (const statement of schema) sql.exec(statement);
+  }
+
+  get(jobId: string): LeaseRow | undefined {
+    return this.#read("WHERE job_id = ?", jobId)[0];
+  }
+
+  byClaim(claimId: string): LeaseRow | undefined {
+    return this.#read("WHERE claim_id = ?", claimId)[0];
+  }
+
+  has(jobId: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM leases WHERE job_id = ?", jobId).length > 0;
+  }
+
+  held(): LeaseRow[] {
+    return this.#read("WHERE phase = 'held'");
+  }
+
+  countHeld(): number {
+    return Number(this.#sql.exec("SELECT COUNT(*) AS n FROM leases WHERE phase = 'held'")[0]?.n);
+  }
+
+  lapsed(nowMs: number): LeaseRow[] {
+    return this.#read("WHERE phase = 'held' AND expires_ms <= ? ORDER BY expires_ms", nowMs);
+  }
+
+  /** Rows whose operation has not been resolved. */
+  open(): LeaseRow[] {
+    return this.#read("WHERE phase <> 'held'");
+  }
+
+  /** Held rows that were renewed since D1 last heard of them. */
+  unflushed(flushedBeforeMs: number): LeaseRow[] {
+    return this.#read(
+      "WHERE phase = 'held' AND flushed_ms <= ? AND renewed_ms IS NOT NULL AND renewed_ms > flushed_ms",
+      flushedBeforeMs,
+    );
+  }
+
+  /** When something is due next: an expiry, a flush (`flushEveryMs` after the last), an open intent at once. */
+  nextDueMs(nowMs: number, flushEveryMs: number, openRetryMs: number): number | null {
+    const due = this.#sql.exec(
+      `SELECT MIN(CASE WHEN phase = 'held' THEN MIN(expires_ms, flushed_ms + ?) ELSE ? END) AS due FROM leases`,
+      flushEveryMs,
+      nowMs + openRetryMs,
+    )[0]?.due;
+    return typeof due === "number" ? due : null;
+  }
+
+  insert(row: LeaseRow): void {
+    this.#sql.exec(
+      `INSERT INTO leases (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      row.jobId,
+      row.attempt,
+      row.phase,
+      row.opId,
+      row.ending === null ? null : JSON.stringify(row.ending),
+      row.claimId,
+      row.machineId,
+      row.instanceId,
+      row.token,
+      row.intervalMs,
+      row.termMs,
+      row.baseHeartbeats,
+      row.beats,
+      row.grantedMs,
+      row.expiresMs,
+      row.acknowledgedMs,
+      row.renewedMs,
+      row.flushedMs,
+      row.extended ? 1 : 0,
+    );
+  }
+
+  /** `claiming` → `held`, if this operation's intent still stands. */
+  confirm(
+    jobId: string,
+    opId: string,
+    lease: {
+      intervalMs: number;
+      termMs: number;
+      baseHeartbeats: number;
+      nowMs: number;
+      expiresMs: number;
+      acknowledgedMs: number | null;
+    },
+  ): boolean {
+    return this.#changed(
+      `UPDATE leases SET phase = 'held', interval_ms = ?, term_ms = ?, base_heartbeats = ?, granted_ms = ?,
+         flushed_ms = ?, expires_ms = ?, acknowledged_ms = ?
+       WHERE job_id = ? AND op_id = ? AND phase = 'claiming' RETURNING 1`,
+      lease.intervalMs,
+      lease.termMs,
+      lease.baseHeartbeats,
+      lease.nowMs,
+      lease.nowMs,
+      lease.expiresMs,
+      lease.acknowledgedMs,
+      jobId,
+      opId,
+    );
+  }
+
+  /** A renewal: stored before it is answered. Refuses a row that is ending. */
+  renew(jobId: string, attempt: number, nowMs: number, token: string | null): boolean {
+    return this.#changed(
+      `UPDATE leases SET expires_ms = ?1 + term_ms, renewed_ms = ?1, beats = beats + 1, extended = 0,
+         acknowledged_ms = COALESCE(acknowledged_ms, ?1), token = COALESCE(token, ?2)
+       WHERE job_id = ?3 AND attempt = ?4 AND phase = 'held' RETURNING 1`,
+      nowMs,
+      token,
+      jobId,
+      attempt,
+    );
+  }
+
+  /** `held` → `ending`: from here on no renewal is accepted, and nothing but the operation's outcome moves the row. */
+  beginEnding(ending: EndWrite): boolean {
+    return this.#changed(
+      `UPDATE leases SET phase = 'ending', op_id = ?, ending = ?
+       WHERE job_id = ? AND attempt = ? AND phase = 'held' RETURNING 1`,
+      ending.opId,
+      JSON.stringify(ending),
+      ending.jobId,
+      ending.attempt,
+    );
+  }
+
+  extend(jobId: string, expiresMs: number): void {
+    this.#sql.exec(
+      "UPDATE leases SET expires_ms = ?, extended = 1 WHERE job_id = ? AND phase = 'held'",
+      expiresMs,
+      jobId,
+    );
+  }
+
+  flushed(jobId: string, attempt: number, atMs: number): void {
+    this.#sql.exec("UPDATE leases SET flushed_ms = ? WHERE job_id = ? AND attempt = ?", atMs, jobId, attempt);
+  }
+
+  /** Puts the next flush off for rows that had nothing to tell. */
+  flushedIdle(atMs: number, flushedBeforeMs: number): void {
+    this.#sql.exec(
+      "UPDATE leases SET flushed_ms = ? WHERE phase = 'held' AND flushed_ms <= ?",
+      atMs,
+      flushedBeforeMs,
+    );
+  }
+
+  /** Removes a row; only the operation that the row names may. */
+  remove(jobId: string, opId: string): boolean {
+    return this.#changed("DELETE FROM leases WHERE job_id = ? AND op_id = ? RETURNING 1", jobId, opId);
+  }
+
+  /** The highest attempt number that the object ever tried to give out without learning its fate. */
+  attemptFloor(jobId: string): number {
+    return Number(
+      this.#sql.exec("SELECT attempt FROM attempt_floors WHERE job_id = ?", jobId)[0]?.attempt ?? 0,
+    );
+  }
+
+  raiseAttemptFloor(jobId: string, attempt: number, nowMs: number): void {
+    this.#sql.exec("DELETE FROM attempt_floors WHERE set_ms < ?", nowMs - floorKeptMs);
+    this.#sql.exec(
+      `INSERT INTO attempt_floors (job_id, attempt, set_ms) VALUES (?, ?, ?)
+       ON CONFLICT (job_id) DO UPDATE SET attempt = MAX(attempt, excluded.attempt), set_ms = excluded.set_ms`,
+      jobId,
+      attempt,
+      nowMs,
+    );
+  }
+
+  /** Machines that lately let a job expire under an old worker do not get it back at once (rule 5). */
+  coolDown(jobId: string, machineId: string, untilMs: number, nowMs: number): void {
+    this.#sql.exec("DELETE FROM cooldowns WHERE until_ms <= ?", nowMs);
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO cooldowns (job_id, machine_id, until_ms) VALUES (?, ?, ?)",
+      jobId,
+      machineId,
+      untilMs,
+    );
+  }
+
+  coolingDown(jobId: string, machineId: string, nowMs: number): boolean {
+    return (
+      this.#sql.exec(
+        "SELECT 1 FROM cooldowns WHERE job_id = ? AND machine_id = ? AND until_ms > ?",
+        jobId,
+        machineId,
+        nowMs,
+      ).length > 0
+    );
+  }
+
+  #read(where: string, ...params: SqlValue[]): LeaseRow[] {
+    return this.#sql.exec(`SELECT ${columns} FROM leases ${where}`, ...params).map(leaseFromRecord);
+  }
+
+  #changed(sql: string, ...params: SqlValue[]): boolean {
+    return this.#sql.exec(sql, ...params).length > 0;
+  }
+}
+
+/** A write of ours that D1 has not shown within a day is not coming. */
+const floorKeptMs = 24 * 3_600_000;
+
+/** Created if missing; a change of shape appends statements, it never edits these. */
+const schema = [
+  `CREATE TABLE IF NOT EXISTS leases (
+    job_id TEXT PRIMARY KEY, attempt INTEGER NOT NULL, phase TEXT NOT NULL, op_id TEXT NOT NULL, ending TEXT,
+    claim_id TEXT, machine_id TEXT, instance_id TEXT, token TEXT, interval_ms INTEGER NOT NULL,
+    term_ms INTEGER NOT NULL, base_heartbeats INTEGER NOT NULL, beats INTEGER NOT NULL, granted_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL, acknowledged_ms INTEGER, renewed_ms INTEGER, flushed_ms INTEGER NOT NULL,
+    extended INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  // byClaim
+  "CREATE UNIQUE INDEX IF NOT EXISTS leases_claim ON leases (claim_id) WHERE claim_id IS NOT NULL",
+  `CREATE TABLE IF NOT EXISTS attempt_floors (
+    job_id TEXT PRIMARY KEY, attempt INTEGER NOT NULL, set_ms INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS cooldowns (
+    job_id TEXT NOT NULL, machine_id TEXT NOT NULL, until_ms INTEGER NOT NULL, PRIMARY KEY (job_id, machine_id)
+  ) WITHOUT ROWID`,
+];
+
+function leaseFromRecord(record: SqlRecord): LeaseRow {
+  return {
+    jobId: record.job_id as string,
+    attempt: record.attempt as number,
+    phase: record.phase as Phase,
+    opId: record.op_id as string,
+    ending: record.ending === null ? null : (JSON.parse(record.ending as string) as EndWrite),
+    claimId: record.claim_id as string | null,
+    machineId: record.machine_id as string | null,
+    instanceId: record.instance_id as string | null,
+    token: record.token as string | null,
+    intervalMs: record.interval_ms as number,
+    termMs: record.term_ms as number,
+    baseHeartbeats: record.base_heartbeats as number,
+    beats: record.beats as number,
+    grantedMs: record.granted_ms as number,
+    expiresMs: record.expires_ms as number,
+    acknowledgedMs: record.acknowledged_ms as number | null,
+    renewedMs: record.renewed_ms as number | null,
+    flushedMs: record.flushed_ms as number,
+    extended: record.extended === 1,
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * What the engine of a group needs from the world. The Durable Object gives it D1, its SQLite and its alarm; the
+ * simulation gives it Node's SQLite, a virtual clock and faults.
+ */
+import type { SqlRecord } from "../db/job-record.ts";
+import type { Statement } from "../db/statement.ts";
+
+export interface D1Port {
+  /** Runs all in one transaction; rows of each statement. A rejection leaves open whether it was applied. */
+  batch(statements: Statement[]): Promise<SqlRecord[][]>;
+}
+
+export type SqlValue = string | number | null;
+
+/** The object's own SQLite: synchronous. What one event writes without awaiting becomes durable together. */
+export interface SqlPort {
+  exec(sql: string, ...params: SqlValue[]): SqlRecord[];
+}
+
+export interface AlarmPort {
+  set(atMs: number): void;
+  clear(): void;
+}
+
+/** One line per thing worth telling an operator; `event` is from a fixed list. */
+export interface EngineEvent {
+  severity: "info" | "warning" | "error";
+  event:
+    | "claim_unknown"
+    | "end_unknown"
+    | "intent_resolved"
+    | "expiry_doubted"
+    | "lease_adopted"
+    | "lease_dropped"
+    | "alarm_failed";
+  jobId?: string;
+  attempt?: number;
+  detail?: string;
+}
+
+export interface Ports {
+  d1: D1Port;
+  sql: SqlPort;
+  alarm: AlarmPort;
+  nowMs(): number;
+  /** A new operation id. */
+  operationId(): string;
+  /** A new lease token: 128 bits or more of randomness. */
+  leaseToken(): string;
+  log(event: EngineEvent): void;
+}

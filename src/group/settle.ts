@@ -1,0 +1,126 @@
+/**
+ * Reports of an attempt's end: completed, failed, released. At most one attempt settles a job: the holder's intent
+ * bars renewals and grants, D1's fence lets one end through, and whoever comes later is told what stands.
+ */
+import type { RefusalReason } from "../contract/index.ts";
+import type { EndWrite } from "../db/leases/end.ts";
+import { readStanding, type Standing } from "../db/leases/end.ts";
+import { banMs, holds } from "../domain/lease.ts";
+import { type GroupContext, openRetryMs } from "./context.ts";
+import { barringRow, endWriteOf } from "./end-write.ts";
+import { refusalOf } from "./intents.ts";
+import type { GroupKey, HolderClaim, SettleAnswer, SettleFacts, SettleKind } from "./protocol.ts";
+
+const unavailable: SettleAnswer = { ok: false, reason: "unavailable" };
+const refused = (reason: RefusalReason): SettleAnswer => ({ ok: false, reason });
+
+export interface SettleRequest {
+  jobId: string;
+  kind: SettleKind;
+  holder: HolderClaim;
+  facts: SettleFacts;
+}
+
+export async function settle(
+  ctx: GroupContext,
+  key: GroupKey,
+  request: SettleRequest,
+): Promise<SettleAnswer> {
+  if (!(await ctx.intents.settled(request.jobId))) return unavailable;
+  const row = ctx.rows.get(request.jobId);
+  if (row?.phase === "held" && holds(row, request.holder)) {
+    const write = endWriteOf(row, request.kind, ctx.ports.operationId(), ctx.ports.nowMs(), request.facts);
+    ctx.rows.beginEnding(write);
+    return finish(ctx, write);
+  }
+  return settleWithoutLease(ctx, key, request);
+}
+
+/** The caller holds no lease here: a repeat, a report for a job never claimed, a lost row, or a zombie. */
+async function settleWithoutLease(
+  ctx: GroupContext,
+  key: GroupKey,
+  request: SettleRequest,
+): Promise<SettleAnswer> {
+  const { jobId, kind, holder } = request;
+  let standing: Standing | undefined;
+  try {
+    const [records] = await ctx.ports.d1.batch([
+      readStanding(jobId, holder.machineId, holder.attempt ?? null),
+    ]);
+    standing = records?.[0] as Standing | undefined;
+  } catch {
+    // Nothing is known, nothing was written: the reporter repeats.
+    return unavailable;
+  }
+  if (!standing || standing.user_id !== key.userId || standing.container_group_id !== key.containerGroupId) {
+    return refused("unknown_job");
+  }
+  if (isRepeat(standing, kind, holder)) return { ok: true, repeat: true };
+  // Somebody else began something while we read.
+  if (ctx.rows.get(jobId)?.phase === "held") {
+    return refused(holder.attempt === undefined ? "not_holder" : refusalOf(standing));
+  }
+  if (ctx.rows.has(jobId)) return unavailable;
+
+  const unclaimed = standing.attempt === 0 && standing.status === "pending";
+  if (unclaimed ? kind !== "released" && holder.attempt === undefined : isCurrent(standing, holder)) {
+    const write = endWithoutRow(ctx, request, standing);
+    ctx.rows.insert(barringRow(write));
+    return finish(ctx, write);
+  }
+  if (standing.its_number === null && (standing.status === "running" || standing.status === "pending")) {
+    return refused("not_holder");
+  }
+  return refused(refusalOf(standing));
+}
+
+/** Whether this very end of this machine's attempt stands already: its first report got through, its answer did not. */
+function isRepeat(standing: Standing, kind: SettleKind, holder: HolderClaim): boolean {
+  if (standing.its_end === kind && standing.its_machine_id === holder.machineId) return true;
+  if (standing.attempt !== 0 || holder.attempt !== undefined || standing.machine_id !== holder.machineId) {
+    return false;
+  }
+  // Never claimed: no attempt tells. The job's own end does, or the ban that the failure left.
+  return standing.status === kind || (kind === "failed" && standing.banned === 1);
+}
+
+function isCurrent(standing: Standing, holder: HolderClaim): boolean {
+  return (
+    standing.status === "running" &&
+    standing.attempt === (holder.attempt ?? standing.attempt) &&
+    standing.machine_id === holder.machineId
+  );
+}
+
+function endWithoutRow(ctx: GroupContext, request: SettleRequest, standing: Standing): EndWrite {
+  const nowMs = ctx.ports.nowMs();
+  const { kind, facts } = request;
+  return {
+    opId: ctx.ports.operationId(),
+    kind,
+    jobId: request.jobId,
+    attempt: standing.attempt,
+    nowMs,
+    machineId: request.holder.machineId,
+    heartbeatMs: nowMs,
+    numHeartbeats: null,
+    acknowledgedMs: nowMs,
+    banUntilMs: kind === "failed" ? nowMs + banMs : null,
+    exitCode: facts.exitCode ?? null,
+    signal: facts.signal ?? null,
+    reason: facts.reason ?? null,
+    bytesDownloaded: facts.bytesDownloaded ?? null,
+    bytesUploaded: facts.bytesUploaded ?? null,
+  };
+}
+
+async function finish(ctx: GroupContext, write: EndWrite): Promise<SettleAnswer> {
+  ctx.armAlarm(write.nowMs + openRetryMs);
+  const [outcome] = await ctx.intents.end([write]);
+  if (!outcome || outcome.kind === "unknown") return unavailable;
+  if (outcome.kind === "refused") return refused(outcome.reason);
+  // It may be back in the queue, before fresh jobs.
+  if (write.kind !== "completed") ctx.head.invalidate();
+  return { ok: true, repeat: outcome.repeat };
+}
