@@ -6,17 +6,24 @@ import { barringRow, endWriteOf } from "./end-write.ts";
 import { refusalOf } from "./intents.ts";
 import type { CancelAnswer, GroupKey, PurgeAnswer } from "./protocol.ts";
 
+/** Rounds in which other operations on the job, or its next attempt, may get in between. */
+const maxRounds = 4;
+
+const unavailable: CancelAnswer = { ok: false, reason: "unavailable" };
+
 export async function cancel(ctx: GroupContext, key: GroupKey, jobId: string): Promise<CancelAnswer> {
-  if (!(await ctx.intents.settled(jobId))) return { ok: false, reason: "unavailable" };
-  let write = beginCanceling(ctx, jobId);
-  if (!write) {
-    const begun = await cancelWithoutLease(ctx, key, jobId);
+  for (let round = 0; round < maxRounds; round++) {
+    if (!(await ctx.intents.settled(jobId))) return unavailable;
+    const begun = beginCanceling(ctx, jobId) ?? (await cancelWithoutLease(ctx, key, jobId));
+    if (begun === "overtaken") continue;
     if ("ok" in begun) return begun;
-    write = begun;
+    const [outcome] = await ctx.intents.end([begun]);
+    if (!outcome || outcome.kind === "unknown") return unavailable;
+    if (outcome.kind === "applied") return { ok: true };
+    // Superseded: the attempt that was to be canceled has ended meanwhile, but the job has not.
+    if (outcome.reason !== "superseded") return { ok: false, reason: outcome.reason };
   }
-  const [outcome] = await ctx.intents.end([write]);
-  if (!outcome || outcome.kind === "unknown") return { ok: false, reason: "unavailable" };
-  return outcome.kind === "applied" ? { ok: true } : { ok: false, reason: outcome.reason };
+  return unavailable;
 }
 
 /** A held row's intent to cancel. */
@@ -34,21 +41,19 @@ async function cancelWithoutLease(
   ctx: GroupContext,
   key: GroupKey,
   jobId: string,
-): Promise<EndWrite | CancelAnswer> {
+): Promise<EndWrite | CancelAnswer | "overtaken"> {
   let standing: Standing | undefined;
   try {
     const [records] = await ctx.ports.d1.batch([readStanding(jobId, null, null)]);
     standing = records?.[0] as Standing | undefined;
   } catch {
     // Nothing was written: whoever cancels repeats.
-    return { ok: false, reason: "unavailable" };
+    return unavailable;
   }
   if (!standing || standing.user_id !== key.userId || standing.container_group_id !== key.containerGroupId) {
     return { ok: false, reason: "unknown_job" };
   }
-  const held = beginCanceling(ctx, jobId);
-  if (held) return held;
-  if (ctx.rows.has(jobId)) return { ok: false, reason: "unavailable" };
+  if (ctx.rows.has(jobId)) return "overtaken";
   if (standing.status !== "pending" && standing.status !== "running") {
     return { ok: false, reason: refusalOf(standing) };
   }

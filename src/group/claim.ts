@@ -54,11 +54,13 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
     switch (outcome.kind) {
       case "granted": {
         const held = ctx.rows.get(row.jobId);
-        if (held) ctx.armAlarm(held.expiresMs);
+        // Canceled between D1's answer and this step: there is nothing to hand out any more.
+        if (held?.phase !== "held" || held.opId !== row.opId) return { ok: true, job: null };
+        ctx.armAlarm(held.expiresMs);
         return {
           ok: true,
           job: outcome.job,
-          lease: row.token === null || !held ? null : { token: row.token, seconds: held.termMs / 1000 },
+          lease: row.token === null ? null : { token: row.token, seconds: held.termMs / 1000 },
         };
       }
       case "refused":

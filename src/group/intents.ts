@@ -56,20 +56,20 @@ export class Intents {
     if (row.phase === "ending" && row.ending) {
       await this.end([row.ending]);
     } else if (row.phase === "claiming") {
-      await this.#track([row.jobId], this.#resolveClaim(row));
+      await this.#track([row.jobId], () => this.#resolveClaim(row));
     }
   }
 
   /** Writes a claim whose intent row (`claiming`) has been inserted in this very step. Never rejects. */
   claim(row: LeaseRow, nowMs: number): Promise<ClaimOutcome> {
-    return this.#track([row.jobId], this.#claim(row, nowMs));
+    return this.#track([row.jobId], () => this.#claim(row, nowMs));
   }
 
   /** Ends attempts whose rows are `ending`; one D1 batch for all. Outcomes in order. Never rejects. */
   end(writes: EndWrite[]): Promise<EndOutcome[]> {
     return this.#track(
       writes.map((write) => write.jobId),
-      this.#end(writes),
+      () => this.#end(writes),
     );
   }
 
@@ -196,12 +196,15 @@ export class Intents {
     return records?.[0] as Standing | undefined;
   }
 
-  #track<T>(jobIds: string[], work: Promise<T>): Promise<T> {
-    const tracked = work.finally(() => {
-      for (const jobId of jobIds) {
-        if (this.#underWay.get(jobId) === tracked) this.#underWay.delete(jobId);
-      }
-    });
+  /** Registers before it starts: whatever the work's first step sets off finds it under way. */
+  #track<T>(jobIds: string[], work: () => Promise<T>): Promise<T> {
+    const tracked = Promise.resolve()
+      .then(work)
+      .finally(() => {
+        for (const jobId of jobIds) {
+          if (this.#underWay.get(jobId) === tracked) this.#underWay.delete(jobId);
+        }
+      });
     for (const jobId of jobIds) this.#underWay.set(jobId, tracked);
     return tracked;
   }

@@ -21,13 +21,30 @@ export interface SettleRequest {
   facts: SettleFacts;
 }
 
+/** Rounds of waiting for others' operations on the same job, before the reporter is told to come again. */
+const maxRounds = 4;
+
 export async function settle(
   ctx: GroupContext,
   key: GroupKey,
   request: SettleRequest,
 ): Promise<SettleAnswer> {
+  for (let round = 0; round < maxRounds; round++) {
+    const answer = await trySettle(ctx, key, request);
+    if (answer !== "overtaken") return answer;
+  }
+  return unavailable;
+}
+
+/** `overtaken`: while this one waited, another operation began on the job. */
+async function trySettle(
+  ctx: GroupContext,
+  key: GroupKey,
+  request: SettleRequest,
+): Promise<SettleAnswer | "overtaken"> {
   if (!(await ctx.intents.settled(request.jobId))) return unavailable;
   const row = ctx.rows.get(request.jobId);
+  if (row && row.phase !== "held") return "overtaken";
   if (row?.phase === "held" && holds(row, request.holder)) {
     const write = endWriteOf(row, request.kind, ctx.ports.operationId(), ctx.ports.nowMs(), request.facts);
     ctx.rows.beginEnding(write);
@@ -41,7 +58,7 @@ async function settleWithoutLease(
   ctx: GroupContext,
   key: GroupKey,
   request: SettleRequest,
-): Promise<SettleAnswer> {
+): Promise<SettleAnswer | "overtaken"> {
   const { jobId, kind, holder } = request;
   let standing: Standing | undefined;
   try {
@@ -57,11 +74,10 @@ async function settleWithoutLease(
     return refused("unknown_job");
   }
   if (isRepeat(standing, kind, holder)) return { ok: true, repeat: true };
-  // Somebody else began something while we read.
   if (ctx.rows.get(jobId)?.phase === "held") {
     return refused(holder.attempt === undefined ? "not_holder" : refusalOf(standing));
   }
-  if (ctx.rows.has(jobId)) return unavailable;
+  if (ctx.rows.has(jobId)) return "overtaken";
 
   const unclaimed = standing.attempt === 0 && standing.status === "pending";
   if (unclaimed ? kind !== "released" && holder.attempt === undefined : isCurrent(standing, holder)) {
