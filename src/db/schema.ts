@@ -71,13 +71,13 @@ export const jobs = sqliteTable(
   (t) => [
     // Every read and write of one job.
     uniqueIndex("jobs_id").on(t.id),
-    // readHead, readHeadFor, purgePending: the queue of one group, in the order in which it is handed out.
+    // readHead, readHeadFor: the queue of one group, in the order in which it is handed out.
     index("jobs_queue")
       .on(t.userId, t.containerGroupId, sql`${t.priority} DESC`, t.fresh, t.created)
       .where(sql`status = 'pending'`),
-    // readRunning (the cron sweep), runningOfGroup (purge).
+    // readRunning (the cron sweep), readRunningOfGroup (purge).
     index("jobs_running").on(t.userId, t.containerGroupId, t.created).where(sql`status = 'running'`),
-    // listJobs, by what it is filtered with; `seq`, the rowid, ends every index and breaks ties. The admin's list
+    // listJobs, by what it is filtered with (the last one also purgePending); `seq`, the rowid, ends every index and breaks ties. The admin's list
     // walks the table by `seq` instead: not worth one more index row on each insert.
     index("jobs_by_user").on(t.userId, t.created),
     index("jobs_by_user_status").on(t.userId, t.status, t.created),

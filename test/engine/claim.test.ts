@@ -74,6 +74,30 @@ describe("claim", () => {
     expect(await world.renew(held)).toMatchObject({ status: "running" });
   });
 
+  test("a claim write that lands late, when the job waits again, does not take it", async () => {
+    const world = new World();
+    world.addJob("a");
+    world.faultOf = (s) => (writes(s, claimWrite) ? "late" : undefined);
+    expect(await world.claim("m1")).toBeNull();
+    world.faultOf = () => undefined;
+    const held = must(await world.claim("m2"));
+    // The number of the claim whose fate is unknown is not given out again.
+    expect(held.attempt).toBe(2);
+    await world.settle(held, "released");
+    world.applyLate();
+    expect(world.job("a")).toMatchObject({ status: "pending", attempt: 2 });
+    expect(world.attempts("a").map((a) => a.machine_id)).toEqual(["m2"]);
+  });
+
+  test("a job that ended while it stood on the page in memory is not handed out", async () => {
+    const world = new World();
+    for (const id of ["a", "b", "c"]) world.addJob(id);
+    must(await world.claim("m"));
+    world.d1.exec("UPDATE jobs SET status = 'canceled' WHERE id = 'b'");
+    expect(must(await world.claim("m")).jobId).toBe("c");
+    expect(world.job("b")).toMatchObject({ status: "canceled", attempt: 0 });
+  });
+
   test("a claim write that lands late, with nobody holding the job, is swept up and handed out again", async () => {
     const world = new World();
     world.addJob("a");

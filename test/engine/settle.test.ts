@@ -94,6 +94,15 @@ describe("reports", () => {
     expect(world.job("a")).toMatchObject({ status: "failed", num_failures: 2, failed: world.nowMs });
   });
 
+  test("a refused failure leaves no ban and no mark on the attempt", async () => {
+    const { world, held } = await worldWithHolder();
+    world.d1.exec("UPDATE jobs SET status = 'canceled' WHERE id = 'a'");
+    expect(await world.settle(held, "failed")).toEqual({ ok: false, reason: "canceled" });
+    expect(world.d1.prepare("SELECT * FROM bans").all()).toEqual([]);
+    expect(world.attempts("a")).toMatchObject([{ end: null, ended: null }]);
+    expect(world.leases()).toEqual([]);
+  });
+
   test("a ban expires after 24 hours", async () => {
     const { world, held } = await worldWithHolder();
     await world.settle(held, "failed");
@@ -108,6 +117,24 @@ describe("reports", () => {
     expect(await world.settle(held, "released")).toEqual({ ok: true, repeat: false });
     expect(await world.claim("m1")).toMatchObject({ jobId: "a", attempt: 2 });
     expect(world.job("a")).toMatchObject({ num_failures: 0, num_interruptions: 0 });
+  });
+
+  test("a job given back goes before fresh ones even if these are on the page already", async () => {
+    const world = new World();
+    for (const id of ["a", "b", "c"]) world.addJob(id);
+    const held = must(await world.claim("m1"));
+    await world.settle(held, "released");
+    expect(await world.claim("m2")).toMatchObject({ jobId: "a" });
+  });
+
+  test("a zombie's report is refused although its own machine holds the job again and the row is lost", async () => {
+    const { world, held } = await worldWithHolder();
+    await world.advance(61_000);
+    const again = must(await world.claim("m1"));
+    await world.renew(again);
+    world.loseObject();
+    expect(await world.settle(held, "completed")).toEqual({ ok: false, reason: "superseded" });
+    expect(await world.settle(again, "completed")).toEqual({ ok: true, repeat: false });
   });
 
   test("a job that nobody has claimed may be reported by an old client, once", async () => {

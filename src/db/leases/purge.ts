@@ -1,9 +1,9 @@
 /** Emptying a group's queue: only what existed at `t0`, in bounded bites, until nothing is hit (rule 11). */
 import type { Statement } from "../statement.ts";
 
-/** Job ids that wait. Index: jobs_queue. */
+/** Job ids that wait, oldest first. Index: jobs_by_user_group_status. */
 const waiting = `SELECT id FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
-                   AND created <= ?3 ORDER BY priority DESC, fresh, created, seq LIMIT ?4`;
+                   AND created <= ?3 ORDER BY created, seq LIMIT ?4`;
 
 /** Removes up to `limit` pending jobs with their attempts and bans; the last statement returns the removed ids. */
 export function purgePending(

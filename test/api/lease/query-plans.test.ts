@@ -1,0 +1,75 @@
+/** No statement of the lease protocol scans a table or sorts, except over the few values it was handed. */
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { claimJob, readJob } from "../../../src/db/leases/claim.ts";
+import { type EndKind, type EndWrite, endAttempt, readStanding } from "../../../src/db/leases/end.ts";
+import { flushLeases, readRunningOf } from "../../../src/db/leases/flush.ts";
+import { readHead, readHeadFor } from "../../../src/db/leases/head.ts";
+import { purgePending, readRunningOfGroup } from "../../../src/db/leases/purge.ts";
+import { readRunning, sweepStart } from "../../../src/db/leases/sweep.ts";
+import type { Statement } from "../../../src/db/statement.ts";
+
+const endWrite = (kind: EndKind, attempt: number): EndWrite => ({
+  opId: "o",
+  kind,
+  jobId: "j",
+  attempt,
+  nowMs: 1,
+  machineId: "m",
+  heartbeatMs: 1,
+  numHeartbeats: 1,
+  acknowledgedMs: 1,
+  banUntilMs: 1,
+  exitCode: 1,
+  signal: null,
+  reason: null,
+  bytesDownloaded: null,
+  bytesUploaded: null,
+});
+const flushed = [{ jobId: "j", attempt: 1, heartbeatMs: 1, numHeartbeats: 1, acknowledgedMs: null }];
+const kinds: EndKind[] = ["completed", "failed", "released", "interrupted", "canceled"];
+
+const statements: [string, Statement[]][] = [
+  ["claimJob", claimJob({ opId: "o", jobId: "j", attempt: 1, machineId: "m", instanceId: null, nowMs: 1 })],
+  ["readJob", [readJob("j")]],
+  ...kinds.map((kind): [string, Statement[]] => [`endAttempt ${kind}`, endAttempt(endWrite(kind, 1))]),
+  ["endAttempt of an unclaimed job", endAttempt(endWrite("completed", 0))],
+  ["readStanding", [readStanding("j", "m", null)]],
+  ["readHead", [readHead("u", "g", 1, 128)]],
+  ["readHeadFor", [readHeadFor("u", "g", "m", 1, 128)]],
+  ["flushLeases", flushLeases(flushed)],
+  ["readRunningOf", [readRunningOf(["j"])]],
+  ["purgePending", purgePending("u", "g", 1, 1000)],
+  ["readRunningOfGroup", [readRunningOfGroup("u", "g", 1, 50)]],
+  ["readRunning", [readRunning(sweepStart, 1000)]],
+];
+
+async function planOf({ sql, params }: Statement): Promise<string[]> {
+  const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    .bind(...params)
+    .all<{ detail: string }>();
+  return results.map((row) => row.detail);
+}
+
+test.each(statements)("%s searches an index and sorts nothing", async (_name, batch) => {
+  for (const statement of batch) {
+    const plan = await planOf(statement);
+    // The values of a json_each are what the statement was handed; `SCAN CONSTANT ROW` is no table.
+    const scans = plan.filter((step) => /\bSCAN\b/.test(step) && !/VIRTUAL TABLE|CONSTANT ROW/.test(step));
+    expect(scans, statement.sql).toEqual([]);
+    expect(
+      plan.filter((step) => step.includes("TEMP B-TREE")),
+      statement.sql,
+    ).toEqual([]);
+  }
+});
+
+test("the head of the queue comes in order out of jobs_queue, however deep the queue", async () => {
+  const [plan] = await planOf(readHead("u", "g", 1, 128));
+  expect(plan).toContain("USING INDEX jobs_queue (user_id=? AND container_group_id=?)");
+});
+
+test("the sweep walks jobs_running by its cursor", async () => {
+  const plan = await planOf(readRunning({ userId: "u", containerGroupId: "g", created: 1, seq: 1 }, 1000));
+  expect(plan.join("; ")).toContain("jobs_running");
+});
