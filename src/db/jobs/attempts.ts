@@ -1,0 +1,28 @@
+import type { AttemptRow } from "../schema.ts";
+import type { Statement } from "../statement.ts";
+
+/** The newest attempts of a job, newest first. Index: the key of attempts. */
+export function listAttempts(jobId: string, limit: number): Statement {
+  return {
+    sql: `SELECT number, machine_id, instance_id, claimed, acknowledged, ended, end, exit_code, signal, reason,
+            bytes_downloaded, bytes_uploaded
+          FROM attempts WHERE job_id = ?1 ORDER BY number DESC LIMIT ?2`,
+    params: [jobId, limit],
+  };
+}
+
+/** A row of `listAttempts`. */
+export interface AttemptRecord {
+  number: number;
+  machine_id: string | null;
+  instance_id: string | null;
+  claimed: number;
+  acknowledged: number | null;
+  ended: number | null;
+  end: AttemptRow["end"];
+  exit_code: number | null;
+  signal: string | null;
+  reason: string | null;
+  bytes_downloaded: number | null;
+  bytes_uploaded: number | null;
+}

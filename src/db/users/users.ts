@@ -1,0 +1,30 @@
+import type { Statement } from "../statement.ts";
+
+/** The admin's row; the admin is known by the key of the deployment, never by this row's name. */
+export const admin = { id: "00000000-0000-4000-8000-000000000001", username: "admin" } as const;
+
+/** Writes nothing when the name (or id) is taken: rows changed tell. Index: users_username. */
+export function insertUser(user: { id: string; username: string; createdMs: number }): Statement {
+  return {
+    sql: "INSERT INTO users (id, username, created) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    params: [user.id, user.username, user.createdMs],
+  };
+}
+
+/** Index: the key of users. */
+export function readUser(userId: string): Statement {
+  return { sql: "SELECT id, username, created FROM users WHERE id = ?1", params: [userId] };
+}
+export interface UserRecord {
+  id: string;
+  username: string;
+  created: number;
+}
+
+/** All users but the admin, and every token; the admin's key is no token and stays. */
+export function clearUsers(): Statement[] {
+  return [
+    { sql: "DELETE FROM tokens", params: [] },
+    { sql: "DELETE FROM users WHERE id <> ?1", params: [admin.id] },
+  ];
+}

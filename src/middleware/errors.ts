@@ -1,0 +1,71 @@
+/** From what went wrong to the answer: the only place that knows statuses and wording of errors. */
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ErrorBody, RefusalReason } from "../contract/index.ts";
+import { isTransient } from "../db/transient.ts";
+import { ApiError, type Fault } from "./api-error.ts";
+import type { AppEnv } from "./app-env.ts";
+
+/** Hono's `onError`: never a stack trace; what is unexpected is a bare 500 here and told in full by the request log. */
+export function respondToError(error: Error, c: Context<AppEnv>): Response {
+  return respond(c, faultOf(error));
+}
+
+/** Hono's `notFound`. */
+export function respondNotFound(c: Context<AppEnv>): Response {
+  return respond(c, { code: "not_found", facts: { what: "route" } });
+}
+
+function faultOf(error: Error): Fault {
+  if (error instanceof ApiError) return error.fault;
+  // Hono's validator throws this for one reason that can get past `readJson`: JSON that does not parse.
+  if (error instanceof HTTPException && error.status === 400) {
+    return { code: "invalid_request", facts: { problem: "the body is not JSON" } };
+  }
+  return isTransient(error) ? { code: "unavailable", facts: {} } : { code: "internal", facts: {} };
+}
+
+function respond(c: Context<AppEnv>, fault: Fault): Response {
+  switch (fault.code) {
+    case "invalid_request": {
+      const { problem, field, index } = fault.facts;
+      const where = [index === undefined ? [] : `job ${index}`, field ?? []].flat().join(", ");
+      const message = where === "" ? problem : `${where}: ${problem}`;
+      return c.json<ErrorBody>({ error: fault.code, message, field, index }, 400);
+    }
+    case "unauthorized":
+      return c.json<ErrorBody>({ error: fault.code, message: fault.facts.problem }, 401);
+    case "forbidden":
+      return c.json<ErrorBody>({ error: fault.code, message: fault.facts.problem }, 403);
+    case "not_found": {
+      const message = fault.facts.what === "route" ? "there is no such route" : `no such ${fault.facts.what}`;
+      return c.json<ErrorBody>({ error: fault.code, message }, 404);
+    }
+    case "conflict": {
+      const { reason } = fault.facts;
+      return c.json<ErrorBody>({ error: fault.code, message: refusals[reason], reason }, 409);
+    }
+    case "payload_too_large": {
+      const { what, limitBytes, index } = fault.facts;
+      const subject = index === undefined ? `the ${what}` : `job ${index}`;
+      const message = `${subject} is larger than ${limitBytes} bytes`;
+      return c.json<ErrorBody>({ error: fault.code, message, index }, 413);
+    }
+    case "unavailable":
+      // Overload and resets pass within seconds; clients add their own backoff.
+      return c.json<ErrorBody>({ error: fault.code, message: "not possible just now, try again" }, 503, {
+        "Retry-After": "1",
+      });
+    case "internal":
+      return c.json<ErrorBody>({ error: fault.code, message: "something went wrong on our side" }, 500);
+  }
+}
+
+const refusals: Record<RefusalReason, string> = {
+  superseded: "another attempt holds the job, or this attempt's lease has ended",
+  not_holder: "this machine does not hold the job",
+  completed: "the job has completed",
+  failed: "the job has failed",
+  canceled: "the job has been canceled",
+  unknown_job: "no such job in this container group",
+};

@@ -1,0 +1,29 @@
+/** Every event that the API logs, by name. One JSON line each: Workers Logs indexes its fields. Never a secret. */
+export type LogEvent =
+  /** A request that was not answered with 2xx. */
+  | "request"
+  /** A group's object was not told of new jobs; the next claim finds them within 2 s all the same. */
+  | "jobs_added_hint_lost"
+  /** A job was answered with D1's heartbeat, since its group's object could not be asked. */
+  | "live_lease_unknown";
+
+export type Severity = "info" | "warning" | "error";
+
+/** Writes one line to the console's level of that severity. */
+export function log(severity: Severity, event: LogEvent, facts: Record<string, unknown>): void {
+  writers[severity](JSON.stringify({ severity, event, ...facts }));
+}
+
+// Looked up at each call, so that a test can listen or silence.
+const writers: Record<Severity, (line: string) => void> = {
+  info: (line) => console.info(line),
+  warning: (line) => console.warn(line),
+  error: (line) => console.error(line),
+};
+
+/** An error with its causes, as plain data. */
+export function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  const { name, message, stack, cause } = error;
+  return { name, message, stack, ...(cause === undefined ? {} : { cause: describeError(cause) }) };
+}

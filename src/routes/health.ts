@@ -1,0 +1,15 @@
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import { answer, createRouter, operation } from "./operation.ts";
+
+const route = createRoute({
+  method: "get",
+  path: "/health",
+  tags: ["Health"],
+  summary: "Whether the API answers; needs no credential",
+  responses: { 200: answer(z.object({ status: z.literal("ok") }), "It does") },
+});
+
+const getHealth = operation(route, (c) => c.json({ status: "ok" as const }, 200));
+
+export const health = createRouter().openapiRoutes([getHealth]);

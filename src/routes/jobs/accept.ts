@@ -1,0 +1,107 @@
+/**
+ * Taking jobs in: measured, inserted all or none, answered without reading back. Then the groups' objects are told; that
+ * is a hint, so it happens after the answer and may get lost.
+ */
+import type { Context } from "hono";
+import {
+  type Job,
+  type JobSubmission,
+  type LegacyStorage,
+  legacyStorageFields,
+  limits,
+} from "../../contract/index.ts";
+import { encodeJob, insertJobs, type NewJob } from "../../db/jobs/insert.ts";
+import { prepare } from "../../db/prepare.ts";
+import { ApiError } from "../../middleware/api-error.ts";
+import type { AppEnv } from "../../middleware/app-env.ts";
+import { groupOf, ownKey } from "../../middleware/group.ts";
+import { describeError, log } from "../../middleware/log.ts";
+import { presentJob } from "./present.ts";
+
+/** A Worker on the free plan may make 50 subrequests; groups beyond these find their jobs within 2 s by themselves. */
+const maxGroupsTold = 32;
+
+/**
+ * Half a surrogate pair, which has no UTF-8: D1 would store something else than was answered, in a group of another
+ * name. `JSON.stringify` escapes just these; an even number of backslashes before are escaped backslashes.
+ */
+const loneSurrogate = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
+
+/** Stores the jobs of the principal and answers them in the order given. 413 with `index` when one of several is too large. */
+export async function acceptJobs(c: Context<AppEnv>, submissions: JobSubmission[]): Promise<Job[]> {
+  const { userId } = c.var.principal;
+  const createdMs = Date.now();
+  const jobs = submissions.map(newJob);
+  const encoded = jobs.map(encodeJob);
+  for (const [position, job] of encoded.entries()) {
+    const index = jobs.length > 1 ? { index: position } : {};
+    if (job.bytes > limits.jobBytes) {
+      throw new ApiError("payload_too_large", { what: "job", limitBytes: limits.jobBytes, ...index });
+    }
+    if (loneSurrogate.test(job.json)) {
+      throw new ApiError("invalid_request", { problem: "contains half a surrogate pair", ...index });
+    }
+  }
+
+  const statements = insertJobs(userId, createdMs, encoded);
+  const results = await c.env.DB.batch(statements.map((statement) => prepare(c.env.DB, statement)));
+  const inserted = results.reduce((sum, { meta }) => sum + meta.changes, 0);
+  if (inserted !== jobs.length) throw new Error(`${inserted} of ${jobs.length} jobs were inserted`);
+
+  c.executionCtx.waitUntil(tellGroups(c, jobs));
+  return jobs.map((job) => presentJob({ ...job, ...untouched, userId, created: createdMs }));
+}
+
+function newJob(submission: JobSubmission): NewJob {
+  return {
+    id: crypto.randomUUID(),
+    containerGroupId: submission.container_group_id,
+    command: submission.command,
+    arguments: submission.arguments,
+    environment: submission.environment,
+    sync: submission.sync ?? null,
+    legacyStorage: submission.sync ? null : legacyStorageOf(submission),
+    webhook: submission.webhook ?? null,
+    compression: submission.compression,
+    priority: submission.priority,
+    maxFailures: submission.max_failures,
+    heartbeatInterval: submission.heartbeat_interval,
+  };
+}
+
+/** The schema has seen to it that a submission without `sync` has all six. */
+function legacyStorageOf(submission: JobSubmission): LegacyStorage {
+  return Object.fromEntries(legacyStorageFields.map((field) => [field, submission[field]])) as LegacyStorage;
+}
+
+/** What the table's defaults make of a job that nobody has claimed. */
+const untouched = {
+  status: "pending",
+  started: null,
+  completed: null,
+  canceled: null,
+  failed: null,
+  heartbeat: null,
+  numFailures: 0,
+  numHeartbeats: 0,
+  numInterruptions: 0,
+  machineId: null,
+  attempt: 0,
+} as const;
+
+async function tellGroups(c: Context<AppEnv>, jobs: NewJob[]): Promise<void> {
+  const highestPriority = new Map<string, number>();
+  for (const { containerGroupId, priority } of jobs) {
+    const before = highestPriority.get(containerGroupId) ?? priority;
+    highestPriority.set(containerGroupId, Math.max(before, priority));
+  }
+  const told = [...highestPriority].slice(0, maxGroupsTold).map(async ([containerGroupId, priority]) => {
+    const key = ownKey(c, containerGroupId);
+    await groupOf(c, key).jobsAdded(key, priority);
+  });
+  for (const outcome of await Promise.allSettled(told)) {
+    if (outcome.status === "rejected") {
+      log("warning", "jobs_added_hint_lost", { error: describeError(outcome.reason) });
+    }
+  }
+}

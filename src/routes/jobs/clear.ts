@@ -1,0 +1,19 @@
+import { createRoute } from "@hono/zod-openapi";
+import { clearJobs } from "../../db/jobs/clear.ts";
+import { prepare } from "../../db/prepare.ts";
+import { requireAdmin } from "../../middleware/authenticate.ts";
+import { operation, refusals } from "../operation.ts";
+
+const route = createRoute({
+  method: "delete",
+  path: "/jobs",
+  tags: ["Jobs"],
+  summary: "Remove all jobs of all users (admin)",
+  middleware: [requireAdmin],
+  responses: { 204: { description: "Removed" }, ...refusals(403) },
+});
+
+export const clearAllJobs = operation(route, async (c) => {
+  await c.env.DB.batch(clearJobs().map((statement) => prepare(c.env.DB, statement)));
+  return c.body(null, 204);
+});

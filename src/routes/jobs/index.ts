@@ -1,0 +1,27 @@
+/** Jobs, from submission to their end. */
+import { createRouter } from "../operation.ts";
+import { listJobAttempts } from "./attempts.ts";
+import { cancelJob } from "./cancel.ts";
+import { clearAllJobs } from "./clear.ts";
+import { createJob } from "./create.ts";
+import { createBatch } from "./create-batch.ts";
+import { getJob } from "./get.ts";
+import { heartbeat } from "./heartbeat.ts";
+import { listAllJobs } from "./list.ts";
+import { purgeGroup } from "./purge.ts";
+import { reportCompleted, reportFailed, reportReleased } from "./report.ts";
+
+export const jobs = createRouter().openapiRoutes([
+  createJob,
+  createBatch,
+  listAllJobs,
+  getJob,
+  listJobAttempts,
+  cancelJob,
+  purgeGroup,
+  heartbeat,
+  reportCompleted,
+  reportFailed,
+  reportReleased,
+  clearAllJobs,
+]);

@@ -1,0 +1,55 @@
+/** The one mapping of jobs and attempts to the wire. */
+import type { Attempt, Job } from "../../contract/index.ts";
+import type { AttemptRecord } from "../../db/jobs/attempts.ts";
+import type { JobRow } from "../../db/schema.ts";
+import type { LiveLease } from "../../group/protocol.ts";
+import { iso, isoOrNull } from "../times.ts";
+
+/** What of a row clients see. */
+export type VisibleJob = Omit<JobRow, "seq" | "fresh" | "lastOp">;
+
+/** A job on the wire. With `sync` the six legacy fields are absent, and the other way round. */
+export function presentJob(job: VisibleJob): Job {
+  return {
+    id: job.id,
+    user_id: job.userId,
+    status: job.status,
+    command: job.command,
+    arguments: job.arguments,
+    environment: job.environment,
+    container_group_id: job.containerGroupId,
+    max_failures: job.maxFailures,
+    heartbeat_interval: job.heartbeatInterval,
+    webhook: job.webhook,
+    compression: job.compression,
+    priority: job.priority,
+    ...(job.legacyStorage ?? { sync: job.sync ?? {} }),
+    created: iso(job.created),
+    started: isoOrNull(job.started),
+    completed: isoOrNull(job.completed),
+    canceled: isoOrNull(job.canceled),
+    failed: isoOrNull(job.failed),
+    heartbeat: isoOrNull(job.heartbeat),
+    num_failures: job.numFailures,
+    num_heartbeats: job.numHeartbeats,
+    num_interruptions: job.numInterruptions,
+    machine_id: job.machineId,
+    attempt: job.attempt,
+  };
+}
+
+/** The row with what its lease knows better, provided that the lease is of the same attempt. */
+export function withLiveLease(job: JobRow, live: LiveLease | null): JobRow {
+  if (live?.attempt !== job.attempt) return job;
+  return { ...job, heartbeat: live.heartbeat, numHeartbeats: live.numHeartbeats };
+}
+
+/** An attempt on the wire. */
+export function presentAttempt(attempt: AttemptRecord): Attempt {
+  return {
+    ...attempt,
+    claimed: iso(attempt.claimed),
+    acknowledged: isoOrNull(attempt.acknowledged),
+    ended: isoOrNull(attempt.ended),
+  };
+}

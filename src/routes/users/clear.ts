@@ -1,0 +1,20 @@
+import { createRoute } from "@hono/zod-openapi";
+import { prepare } from "../../db/prepare.ts";
+import { clearUsers } from "../../db/users/users.ts";
+import { forgetTokens, requireAdmin } from "../../middleware/authenticate.ts";
+import { operation, refusals } from "../operation.ts";
+
+const route = createRoute({
+  method: "delete",
+  path: "/users",
+  tags: ["Users"],
+  summary: "Remove all users and tokens but the admin and its key (admin)",
+  middleware: [requireAdmin],
+  responses: { 204: { description: "Removed" }, ...refusals(403) },
+});
+
+export const clearAllUsers = operation(route, async (c) => {
+  await c.env.DB.batch(clearUsers().map((statement) => prepare(c.env.DB, statement)));
+  forgetTokens();
+  return c.body(null, 204);
+});

@@ -1,0 +1,27 @@
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import { ClaimedJob, ClaimQuery } from "../../contract/index.ts";
+import { ApiError } from "../../middleware/api-error.ts";
+import { groupOf, ownKey } from "../../middleware/group.ts";
+import { presentJob } from "../jobs/present.ts";
+import { answer, operation, refusals } from "../operation.ts";
+
+const route = createRoute({
+  method: "get",
+  path: "/work",
+  tags: ["Agents"],
+  summary: "Claim the next job of a queue",
+  request: { query: ClaimQuery },
+  responses: { 200: answer(z.array(ClaimedJob), "One job, or none"), ...refusals(400, 503) },
+});
+
+export const claimWork = operation(route, async (c) => {
+  const { machine_id, container_group_id, instance_id, claim_id } = c.req.valid("query");
+  const key = ownKey(c, container_group_id);
+  const request = { machineId: machine_id, instanceId: instance_id, claimId: claim_id };
+  const outcome = await groupOf(c, key).claim(key, request);
+  if (!outcome.ok) throw new ApiError("unavailable", {});
+  if (!outcome.job) return c.json([], 200);
+  const lease = outcome.lease && { lease_token: outcome.lease.token, lease_seconds: outcome.lease.seconds };
+  return c.json([{ ...presentJob(outcome.job), ...lease }], 200);
+});

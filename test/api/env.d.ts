@@ -1,0 +1,11 @@
+/** What vitest.config.ts adds to the bindings for tests. */
+declare namespace Cloudflare {
+  interface Env {
+    TEST_MIGRATIONS: import("cloudflare:test").D1Migration[];
+    KELPIE_ADMIN_KEY: string;
+  }
+  /** Types `exports.default`. */
+  interface GlobalProps {
+    mainModule: typeof import("../../src/index.ts");
+  }
+}
