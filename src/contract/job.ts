@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
-import { Prefix, Sync } from "./sync.ts";
+import { Bucket, Prefix, Sync } from "./sync.ts";
+import { Id, text } from "./text.ts";
 
 /**
  * - `pending`: waiting; a claim moves it on.
@@ -10,15 +11,9 @@ import { Prefix, Sync } from "./sync.ts";
 export const JobStatus = z.enum(["pending", "running", "completed", "canceled", "failed"]);
 export type JobStatus = z.infer<typeof JobStatus>;
 
-const Id = z.string().min(1).max(limits.idChars);
-const Bucket = z.string().min(1).max(limits.bucketChars);
-
-const EnvironmentName = z
-  .string()
-  .max(limits.environmentNameChars)
-  .regex(/^[^=\0]+$/, { error: "must not be empty nor contain '=' or NUL" });
-const withoutNul = (text: string) => !text.includes("\0");
-const nulMessage = { error: "must not contain NUL" };
+const EnvironmentName = text(limits.environmentNameChars).regex(/^[^=\0]+$/, {
+  error: "must not be empty nor contain '=' or NUL",
+});
 
 const HttpUrl = z.url({ protocol: /^https?$/, error: "is not an http(s) URL" }).max(limits.urlChars);
 
@@ -45,13 +40,10 @@ export type LegacyStorage = z.infer<typeof LegacyStorage>;
 /** A job as a client submits it; unknown fields are ignored (clients of Kelpie send some). */
 export const JobSubmission = z
   .object({
-    command: z.string().min(1).max(limits.commandChars).refine(withoutNul, nulMessage),
-    arguments: z
-      .array(z.string().max(limits.argumentChars).refine(withoutNul, nulMessage))
-      .max(limits.arguments)
-      .default([]),
+    command: text(limits.commandChars).min(1),
+    arguments: z.array(text(limits.argumentChars)).max(limits.arguments).default([]),
     environment: z
-      .record(EnvironmentName, z.string().max(limits.environmentValueChars).refine(withoutNul, nulMessage))
+      .record(EnvironmentName, text(limits.environmentValueChars))
       .refine((map) => Object.keys(map).length <= limits.environmentEntries, {
         error: `has more than ${limits.environmentEntries} entries`,
       })

@@ -2,8 +2,7 @@ import { z } from "zod";
 import { RefusalReason } from "./errors.ts";
 import { JobStatus } from "./job.ts";
 import { limits } from "./limits.ts";
-
-const Id = z.string().min(1).max(limits.idChars);
+import { Id } from "./text.ts";
 
 /** How an attempt ended; design of each: docs/leases.md. `null` while it goes on. */
 export const AttemptEnd = z.enum([
@@ -22,7 +21,7 @@ export const Holder = z.object({
   machine_id: Id,
   container_group_id: Id,
   attempt: z.int().min(1).optional(),
-  lease_token: z.string().min(1).max(limits.idChars).optional(),
+  lease_token: Id.optional(),
 });
 export type Holder = z.infer<typeof Holder>;
 
@@ -58,7 +57,7 @@ export const RenewalRequest = z.object({
       z.object({
         job_id: z.uuid(),
         attempt: z.int().min(1),
-        lease_token: z.string().min(1).max(limits.idChars),
+        lease_token: Id,
       }),
     )
     .min(1)

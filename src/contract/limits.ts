@@ -3,12 +3,12 @@
  * names the field, before anything is written.
  */
 export const limits = {
-  /** One job, serialised. D1 rows end at 2 MB; 256 KiB keeps 1,000 of them inside one Worker's memory. */
+  /** One job, serialised. D1 rows end at 2 MB; nobody's command needs a quarter of that. */
   jobBytes: 256 * 1024,
   /** One request that carries one job: its JSON may be escaped or indented. */
   bodyBytes: 1024 * 1024,
-  /** One request that carries a batch. */
-  batchBodyBytes: 32 * 1024 * 1024,
+  /** One request that carries a batch: its bytes, text, objects and answer live side by side in 128 MB. */
+  batchBodyBytes: 16 * 1024 * 1024,
   /** Jobs of one batch (Kelpie's own bound). */
   batchJobs: 1000,
   commandChars: 8192,
@@ -28,6 +28,8 @@ export const limits = {
   urlChars: 2048,
   /** Group, machine, instance and claim ids: UUIDs on SaladCloud, any short string elsewhere. */
   idChars: 256,
+  /** Names of users, organizations and projects. */
+  nameChars: 128,
   maxFailures: 1_000_000,
   /** One day: a longer silence than that is no heartbeat. */
   heartbeatIntervalSeconds: 86_400,

@@ -1,15 +1,15 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
+import { text } from "./text.ts";
+
+export const Bucket = text(limits.bucketChars).min(1);
 
 /** A prefix lacking its final "/" gets one; the empty prefix stays empty: it is the bucket's root. */
-export const Prefix = z
-  .string()
-  .max(limits.prefixChars)
-  .transform((prefix) => (prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`));
+export const Prefix = text(limits.prefixChars).transform((prefix) =>
+  prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`,
+);
 
-const Pattern = z
-  .string()
-  .max(limits.patternChars)
+const Pattern = text(limits.patternChars)
   .refine(
     (pattern) => {
       try {
@@ -26,9 +26,9 @@ const Pattern = z
   );
 
 const ruleFields = {
-  bucket: z.string().min(1).max(limits.bucketChars),
+  bucket: Bucket,
   prefix: Prefix,
-  local_path: z.string().min(1).max(limits.pathChars),
+  local_path: text(limits.pathChars).min(1),
   pattern: Pattern.optional(),
 };
 

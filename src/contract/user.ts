@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { limits } from "./limits.ts";
+import { text } from "./text.ts";
 
-const Name = z.string().min(1).max(128);
+const Name = text(limits.nameChars).min(1);
 
 export const User = z.object({ id: z.string(), username: z.string(), created: z.iso.datetime() });
 export type User = z.infer<typeof User>;

@@ -25,6 +25,7 @@ describe("reports", () => {
 
   test("D1 away during a completion: told to repeat, and the alarm finishes it even if nobody does", async () => {
     const { world, held } = await worldWithHolder();
+    await world.advance(30_000);
     world.faultOf = () => "refused";
     expect(await world.settle(held, "completed")).toEqual({ ok: false, reason: "unavailable" });
     // From the intent on, no expiry and no other claim may touch it.
@@ -149,6 +150,18 @@ describe("reports", () => {
     expect(await fail()).toEqual({ ok: true, repeat: false });
     expect(await fail()).toEqual({ ok: true, repeat: true });
     expect(world.job("b")).toMatchObject({ status: "pending", num_failures: 1 });
+  });
+
+  test("an unclaimed job whose report D1 has not heard yet is given to nobody", async () => {
+    const world = new World();
+    world.addJob("a");
+    world.faultOf = (s) => (writes(s, "status = 'completed'") ? "refused" : undefined);
+    const report = await world.engine.settle(key, "a", "completed", { machineId: "m" }, {});
+    expect(report).toEqual({ ok: false, reason: "unavailable" });
+    world.faultOf = () => undefined;
+    expect(await world.claim("m2")).toBeNull();
+    await world.advance(3_000);
+    expect(world.job("a").status).toBe("completed");
   });
 
   test("a claim that meets an unclaimed job's report gets the next job", async () => {

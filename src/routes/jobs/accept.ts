@@ -21,26 +21,16 @@ import { presentJob } from "./present.ts";
 /** A Worker on the free plan may make 50 subrequests; groups beyond these find their jobs within 2 s by themselves. */
 const maxGroupsTold = 32;
 
-/**
- * Half a surrogate pair, which has no UTF-8: D1 would store something else than was answered, in a group of another
- * name. `JSON.stringify` escapes just these; an even number of backslashes before are escaped backslashes.
- */
-const loneSurrogate = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
-
 /** Stores the jobs of the principal and answers them in the order given. 413 with `index` when one of several is too large. */
 export async function acceptJobs(c: Context<AppEnv>, submissions: JobSubmission[]): Promise<Job[]> {
   const { userId } = c.var.principal;
   const createdMs = Date.now();
   const jobs = submissions.map(newJob);
   const encoded = jobs.map(encodeJob);
-  for (const [position, job] of encoded.entries()) {
-    const index = jobs.length > 1 ? { index: position } : {};
-    if (job.bytes > limits.jobBytes) {
-      throw new ApiError("payload_too_large", { what: "job", limitBytes: limits.jobBytes, ...index });
-    }
-    if (loneSurrogate.test(job.json)) {
-      throw new ApiError("invalid_request", { problem: "contains half a surrogate pair", ...index });
-    }
+  const tooLarge = encoded.findIndex((job) => job.bytes > limits.jobBytes);
+  if (tooLarge >= 0) {
+    const index = jobs.length > 1 ? { index: tooLarge } : {};
+    throw new ApiError("payload_too_large", { what: "job", limitBytes: limits.jobBytes, ...index });
   }
 
   const statements = insertJobs(userId, createdMs, encoded);

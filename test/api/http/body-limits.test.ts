@@ -9,12 +9,18 @@ beforeAll(async () => {
 });
 
 describe("text", () => {
-  test("that has no UTF-8 is a 400: it would come back as something else", async () => {
-    const body = JSON.stringify(submission({ environment: { A: "x\ud800y" } }));
-    expect(body).toContain("\\ud800");
-    const { status, body: error } = await send("POST", "/jobs", { key, body });
-    expect([status, error.message]).toEqual([400, "contains half a surrogate pair"]);
-  });
+  test.each([
+    ["environment.A", { environment: { A: "x\ud800y" } }],
+    ["container_group_id", { container_group_id: "x\ud800y" }],
+    ["command", { command: "\ud800" }],
+    ["container_group_id", { container_group_id: "x\0y" }],
+  ])(
+    "in %s that has no UTF-8 or holds a NUL is a 400: it would come back as something else",
+    async (field, fields) => {
+      const { status, body: error } = await send("POST", "/jobs", { key, body: submission(fields) });
+      expect([status, error.field]).toEqual([400, field]);
+    },
+  );
 
   test("that only looks like it is taken, and comes back the same", async () => {
     const job = await submit(key, { arguments: ["\\ud800", "\\\\ud800", "\u{1f415}"] });
