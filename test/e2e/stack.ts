@@ -1,0 +1,124 @@
+/** The real thing on this machine: the API under `wrangler dev`, agents as processes, jobs of examples/sum. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Job } from "../../src/contract/index.ts";
+import { readSumLog, type SumEvent } from "../../tools/demo/sum-log.ts";
+import { type LocalAgent, startLocalAgent } from "../../tools/local-agent.ts";
+import { type LocalApi, startLocalApi } from "../../tools/local-api.ts";
+import {
+  type Bucket,
+  type Client,
+  createClient,
+  openBucket,
+  type SubmittedJob,
+} from "../../tools/local-client.ts";
+import { checkpointPrefixOf, outputKeyOf, sumJob } from "../../tools/sum-job.ts";
+
+/** The lease of every job here: the shortest that there is. */
+export const leaseMs = 20_000;
+const heartbeatIntervalSeconds = 10;
+
+export interface Stack {
+  api(): LocalApi;
+  client: Client;
+  bucket: Bucket;
+  /** SIGKILL to the API, then the same port and directory again. */
+  restartApi(downMs: number): Promise<void>;
+  /** A scene of its own: its queue, its jobs' log, its agents. */
+  scene(name: string): Scene;
+  stop(): Promise<void>;
+}
+
+export interface Scene {
+  submit(job: { n: number; stepSeconds: number } & Partial<SubmittedJob>): Promise<Job>;
+  agent(machineId: string): LocalAgent;
+  /** What the jobs wrote, in order. */
+  events(): SumEvent[];
+  /** Numbers of the checkpoints that lie in the bucket, ascending. */
+  checkpoints(): Promise<number[]>;
+  output(): Promise<string | undefined>;
+  /** For a failed test's message. */
+  tails(): string;
+}
+
+export async function startStack(): Promise<Stack> {
+  const directory = mkdtempSync(join(tmpdir(), "kelpie-e2e-"));
+  const persistTo = join(directory, "api");
+  let api = await startLocalApi({ persistTo });
+  const client = await createClient(api, "e2e");
+  const bucket = openBucket(api.s3Endpoint);
+  const agents: LocalAgent[] = [];
+
+  return {
+    api: () => api,
+    client,
+    bucket,
+    async restartApi(downMs) {
+      await api.kill();
+      await sleep(downMs);
+      api = await startLocalApi({ persistTo, port: api.port, migrate: false });
+    },
+    scene(name) {
+      const logPath = join(directory, `${name}.jsonl`);
+      const own: LocalAgent[] = [];
+      return {
+        async submit({ n, stepSeconds, ...changes }) {
+          const job = sumJob({
+            name,
+            n,
+            stepSeconds,
+            containerGroupId: name,
+            logPath,
+            heartbeatIntervalSeconds,
+          });
+          const [submitted] = await client.submit([{ ...job, ...changes }]);
+          if (!submitted) throw new Error("The API answered an empty batch");
+          return submitted;
+        },
+        agent(machineId) {
+          const agent = startLocalAgent({
+            api,
+            key: client.key,
+            containerGroupId: name,
+            machineId,
+            directory: join(directory, name, machineId),
+          });
+          agents.push(agent);
+          own.push(agent);
+          return agent;
+        },
+        events: () => readSumLog(logPath).events,
+        async checkpoints() {
+          const keys = await bucket.list(checkpointPrefixOf(name));
+          return keys.map((key) => Number(/step-(\d+)\.json$/.exec(key)?.[1])).sort((a, b) => a - b);
+        },
+        output: () => bucket.get(outputKeyOf(name)),
+        tails: () => own.map((agent) => `--- ${agent.machineId} ---\n${agent.tail(30)}`).join("\n"),
+      };
+    },
+    async stop() {
+      await Promise.all(agents.map((agent) => agent.kill()));
+      await api.stop();
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** Asks until there is an answer; says what it waited for, and what the scene's agents said, when there is none. */
+export async function until<T>(
+  what: string,
+  ask: () => T | undefined | false | Promise<T | undefined | false>,
+  scene: Scene,
+  withinMs = 50_000,
+): Promise<T> {
+  const deadlineMs = Date.now() + withinMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > deadlineMs)
+      throw new Error(`Waited ${withinMs} ms in vain for ${what}\n${scene.tails()}`);
+    await sleep(100);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * An agent as a process of its own, standing for one container on one node: its own machine id, its own empty
+ * working directory, nothing of this shell's environment. Killing it takes its command with it, as a power cut would.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type LocalApi, localBucket } from "./local-api.ts";
+import { type ManagedProcess, startProcess } from "./processes/managed-process.ts";
+import { projectRoot } from "./project.ts";
+
+export interface LocalAgentOptions {
+  api: Pick<LocalApi, "url" | "s3Endpoint">;
+  key: string;
+  containerGroupId: string;
+  machineId: string;
+  /** Made where missing; becomes the working directory. */
+  directory: string;
+  env?: Record<string, string>;
+  onLine?: (line: string) => void;
+}
+
+export interface LocalAgent extends ManagedProcess {
+  readonly machineId: string;
+  readonly startedMs: number;
+}
+
+export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
+  mkdirSync(options.directory, { recursive: true });
+  const { PATH, HOME, TMPDIR } = process.env;
+  const child = startProcess(process.execPath, [join(projectRoot, "worker-agent/src/main.ts")], {
+    cwd: options.directory,
+    env: {
+      ...{ PATH, HOME, TMPDIR },
+      KELPIE_API_URL: options.api.url,
+      KELPIE_API_KEY: options.key,
+      SALAD_MACHINE_ID: options.machineId,
+      SALAD_CONTAINER_GROUP_ID: options.containerGroupId,
+      AWS_ENDPOINT_URL: options.api.s3Endpoint,
+      AWS_REGION: localBucket.region,
+      AWS_ACCESS_KEY_ID: localBucket.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: localBucket.secretAccessKey,
+      // The defaults are folders at the root of the container's file system, cleared at start: not on this machine.
+      INPUT_DIR: join(options.directory, "input"),
+      OUTPUT_DIR: join(options.directory, "legacy-output"),
+      CHECKPOINT_DIR: join(options.directory, "legacy-checkpoint"),
+      // No metadata service here; a closed port refuses at once where the real address would hang.
+      KELPIE_IMDS_URL: "http://127.0.0.1:9",
+      ...options.env,
+    },
+    onLine: options.onLine,
+  });
+  return { ...child, machineId: options.machineId, startedMs: Date.now() };
+}
