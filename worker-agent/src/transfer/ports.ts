@@ -42,6 +42,8 @@ export interface TransferContext {
   compression: boolean;
   /** The command's working directory: relative `local_path`s start here. */
   workdir: string;
+  /** Told of trouble that is not yet an error: an upload that will be tried again. Words fit for a log. */
+  onProblem?(message: string): void;
 }
 
 /** A file as it was when its content was last known to equal the object. */
@@ -49,6 +51,11 @@ export interface KnownFile {
   sizeBytes: number;
   mtimeNs: bigint;
   inode: bigint;
+  /**
+   * "<bucket>/<key>" it was downloaded from. A mirror never deletes another object than this one on behalf of a
+   * file that it has not uploaded itself.
+   */
+  object?: string;
 }
 
 /** Local absolute path → state, for every file that a download wrote: the mirror need not upload these again. */
@@ -96,4 +103,8 @@ export interface TransferSettings {
   concurrentRequests?: number;
   /** Tries of one request before its file fails. Default 6, with jittered exponential backoff. */
   tries?: number;
+  /** The pause before the second try is random up to this and doubles from there, to 20 s at most. Default 500. */
+  backoffBaseMs?: number;
+  /** A request that moves no byte for so long is given up and tried again; a slow one never is. Default 60,000. */
+  stallTimeoutMs?: number;
 }

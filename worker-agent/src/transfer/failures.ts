@@ -1,0 +1,103 @@
+/**
+ * What can go wrong with a transfer, as facts. Whether it is tried again is decided in retry.ts; what a person is
+ * told, in `transferError`.
+ */
+import { TransferError } from "./ports.ts";
+
+/** The storage answered, and the answer is no. */
+export class S3Error extends Error {
+  override readonly name = "S3Error";
+  readonly status: number;
+  /** S3's code, such as `NoSuchBucket`; empty when the answer had no readable body (HEAD, proxies). */
+  readonly code: string;
+
+  constructor(status: number, code: string, detail: string) {
+    super([`storage answered ${status}`, code, detail].filter(Boolean).join(" "));
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** The storage's answer makes no sense: no such protocol, or a body cut short. */
+export class BadAnswer extends Error {
+  override readonly name = "BadAnswer";
+}
+
+/** A request moved no byte for too long. */
+export class Stalled extends Error {
+  override readonly name = "Stalled";
+  constructor(timeoutMs: number) {
+    super(`no byte moved for ${timeoutMs / 1000} s`);
+  }
+}
+
+/** Trouble with this node's disk or a file on it. */
+export class LocalFailure extends Error {
+  override readonly name = "LocalFailure";
+  readonly path: string;
+  /** The system's code, such as `ENOSPC`. */
+  readonly code: string | undefined;
+
+  constructor(path: string, cause: unknown) {
+    super(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.path = path;
+    this.code = systemCode(cause);
+  }
+
+  /** The file is not there (any more). */
+  get missing(): boolean {
+    return this.code === "ENOENT" || this.code === "ENOTDIR";
+  }
+}
+
+/** The file changed while it was read: what was read is no state that the file ever had. */
+export class FileDisturbed extends Error {
+  override readonly name = "FileDisturbed";
+  constructor(path: string) {
+    super(`${path} kept changing while it was read`);
+  }
+}
+
+/** What the user asked for cannot be done, whatever the weather. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+}
+
+/** Everything ends: the attempt was superseded or is over. `reason` is what the caller gets to see. */
+export class Ended extends Error {
+  override readonly name = "Ended";
+  readonly reason: unknown;
+  constructor(reason: unknown) {
+    super("transfers ended");
+    this.reason = reason;
+  }
+}
+
+/** Awaits an operation on a local path; its failure names the path. */
+export async function onDisk<T>(path: string, operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (cause) {
+    if (cause instanceof FileDisturbed || cause instanceof LocalFailure) throw cause;
+    throw new LocalFailure(path, cause);
+  }
+}
+
+/** The failure in words: what was tried, with which file and key, and why it did not work. */
+export function transferError(fault: TransferError["fault"], doing: string, cause: unknown): TransferError {
+  if (cause instanceof TransferError) return cause;
+  return new TransferError(fault, `${doing}: ${reasonOf(cause)}`, { cause });
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const code = systemCode(cause);
+  const said = code && !cause.message.includes(code) ? `${code} ${cause.message}` : cause.message;
+  return said || cause.name;
+}
+
+/** The `code` that Node and undici put on their errors. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,0 +1,264 @@
+/**
+ * Keeps one prefix of a bucket in step with one directory.
+ *
+ * Truth is what scans see, compared with what was seen before; watching the directory only brings scans forward. So
+ * nothing is missed: neither what is written before watching has begun nor what is written right before the end.
+ * What is due is decided by the ledger (mirror-ledger.ts). A transfer that fails stays due.
+ *
+ * Order: files go up one after the other, the one written first first, so that whoever writes a checkpoint and then
+ * the file that points to it finds them so in the bucket. Where more files wait than `orderedTail`, the older ones go
+ * up in parallel, and the order among those is not kept; the newest ones still come last, one by one.
+ *
+ * Where this ends: the objects of a prefix are not one snapshot. A reader may see a newer file beside an older one.
+ */
+import { relative, resolve, sep } from "node:path";
+import type { UploadRule } from "../../../src/contract/index.ts";
+import { AnnouncedUploads } from "./announced-uploads.ts";
+import { deleteObject } from "./delete-object.ts";
+import { underTrust } from "./effects.ts";
+import { Ended, FileDisturbed, LocalFailure, transferError } from "./failures.ts";
+import type { Entry } from "./mirror-entry.ts";
+import { MirrorLedger } from "./mirror-ledger.ts";
+import { isOwnFile, keyOf } from "./object-key.ts";
+import type { KnownFiles, Mirror, TransferContext, TransferSettings } from "./ports.ts";
+import { judge } from "./retry.ts";
+import { identityOf } from "./root-identity.ts";
+import { ScanTimer } from "./scan-timer.ts";
+import type { Store } from "./store.ts";
+import { summed } from "./summed-failures.ts";
+import { uploadFile } from "./upload-file.ts";
+import { walk } from "./walk.ts";
+import { WatchHints } from "./watch-hints.ts";
+
+/** So many files wait for each other's arrival; beyond, waiting would cost more than the order is worth. */
+const orderedTail = 8;
+/** Scans of the end: one to see, one to confirm deletes; the rest for files that somebody left running still writes. */
+const finalScans = 6;
+/** A file that failed is given one more chance at the end. */
+const finalScansWithProblems = 2;
+
+export class DirectoryMirror implements Mirror {
+  readonly #store: Store;
+  readonly #rule: UploadRule;
+  readonly #context: TransferContext;
+  readonly #root: string;
+  readonly #pattern: RegExp | undefined;
+  readonly #ledger: MirrorLedger;
+  readonly #timer: ScanTimer;
+  readonly #hints: WatchHints;
+  readonly #abandoned = new AbortController();
+  /** Ends the loop, not the transfers. */
+  readonly #finishing = new AbortController();
+  readonly #transfers = new Set<Promise<void>>();
+  readonly #announced: AnnouncedUploads;
+  readonly #loop: Promise<void>;
+  #rootIdentity: string | undefined;
+  #unreadable: LocalFailure[] = [];
+  /** The attempt is over: its reason. */
+  #ended: Ended | undefined;
+
+  constructor(
+    store: Store,
+    settings: TransferSettings,
+    rule: UploadRule,
+    known: KnownFiles,
+    context: TransferContext,
+  ) {
+    this.#store = store;
+    this.#rule = rule;
+    this.#context = {
+      gate: context.gate,
+      observer: context.observer,
+      signal: AbortSignal.any([context.signal, this.#abandoned.signal]),
+      compression: context.compression,
+      workdir: context.workdir,
+      onProblem: (message) => context.onProblem?.(message),
+    };
+    this.#announced = new AnnouncedUploads(context.observer);
+    this.#root = resolve(context.workdir, rule.local_path);
+    this.#pattern = rule.pattern === undefined ? undefined : new RegExp(rule.pattern);
+    this.#ledger = new MirrorLedger(settings);
+    this.#timer = new ScanTimer(settings);
+    this.#hints = new WatchHints(() => this.#timer.hint());
+    this.#knowDownloads(known);
+    this.#hints.follow([this.#root]);
+    this.#loop = this.#run();
+  }
+
+  async finish(): Promise<void> {
+    this.#finishing.abort();
+    await this.#loop;
+    this.#hints.close();
+    try {
+      await this.#finish();
+    } finally {
+      this.#announced.drop((entry) => !entry.busy);
+    }
+  }
+
+  async abandon(): Promise<void> {
+    this.#abandoned.abort(new Error("the mirror was abandoned"));
+    this.#finishing.abort();
+    this.#hints.close();
+    await this.#loop;
+    await Promise.all(this.#transfers);
+    this.#announced.drop((entry) => !entry.busy);
+  }
+
+  #knowDownloads(known: KnownFiles): void {
+    for (const [path, state] of known) {
+      const relativePath = relative(this.#root, path).replaceAll(sep, "/");
+      if (relativePath === "" || relativePath.startsWith("../") || !this.#concerns(relativePath)) continue;
+      const object = `${this.#rule.bucket}/${this.#keyOf(relativePath)}`;
+      this.#ledger.know(path, relativePath, state, state.object === undefined || state.object === object);
+    }
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#finishing.signal.aborted) {
+        const beganMs = performance.now();
+        await this.#scan();
+        this.#startTransfers();
+        await this.#timer.rest(
+          performance.now() - beganMs,
+          this.#ledger.nextLookMs(),
+          this.#finishing.signal,
+        );
+      }
+    } catch (failure) {
+      this.#end(failure);
+    }
+  }
+
+  async #finish(): Promise<void> {
+    for (let scans = 1; scans <= finalScans; scans += 1) {
+      this.#throwIfEnded();
+      await this.#scan();
+      this.#startTransfers();
+      while (this.#transfers.size > 0) await Promise.race(this.#transfers);
+      this.#throwIfEnded();
+      if (this.#ledger.settled) break;
+      if (this.#ledger.problems.length > 0 && scans >= finalScansWithProblems) break;
+    }
+    const place = `${this.#rule.bucket}/${this.#rule.prefix}`;
+    const unreadable = this.#unreadable.map((failure) =>
+      transferError("node", `upload to ${place}`, failure),
+    );
+    const failures = [...this.#ledger.problems, ...unreadable];
+    if (failures.length > 0) throw summed(failures);
+  }
+
+  async #scan(): Promise<void> {
+    this.#timer.begin();
+    const began = { nowMs: performance.now(), wallMs: Date.now() };
+    const found = await walk(this.#root, this.#context.signal);
+    const identity = found && (await identityOf(this.#root));
+    const sameRoot = this.#rootIdentity === undefined || identity === this.#rootIdentity;
+    // A missing root keeps its identity in mind: what comes in its place is another one.
+    this.#rootIdentity = identity ?? this.#rootIdentity;
+    this.#unreadable = found?.unreadable ?? [];
+    this.#hints.follow(this.#finishing.signal.aborted ? [] : (found?.directories ?? [this.#root]));
+    const files = new Map([...(found?.files ?? [])].filter(([, file]) => this.#concerns(file.relativePath)));
+    const seen = found && identity ? { files, unreadable: found.unreadable } : undefined;
+    this.#ledger.observe(seen, { ...began, sameRoot });
+    this.#announced.drop((entry) => !entry.latest && !entry.busy);
+  }
+
+  #concerns(relativePath: string): boolean {
+    return !isOwnFile(relativePath) && (this.#pattern === undefined || this.#pattern.test(relativePath));
+  }
+
+  #keyOf(relativePath: string): string {
+    return keyOf(this.#rule.prefix, relativePath, this.#context.compression);
+  }
+
+  #startTransfers(): void {
+    if (this.#ended || this.#context.signal.aborted) return;
+    const nowMs = performance.now();
+    const atEnd = this.#finishing.signal.aborted;
+    const due = this.#ledger.due(nowMs, atEnd);
+    for (const entry of due) this.#announced.began(entry);
+    let waiting = due.length;
+    for (const entry of due) {
+      const mayStart =
+        waiting > orderedTail
+          ? this.#transfers.size < this.#store.concurrentFiles
+          : this.#transfers.size === 0;
+      if (!mayStart) break;
+      waiting -= 1;
+      this.#start(this.#upload(entry));
+    }
+    for (const entry of this.#ledger.deletable(nowMs, atEnd)) {
+      if (this.#transfers.size >= this.#store.concurrentFiles) break;
+      this.#start(this.#delete(entry));
+    }
+  }
+
+  #start(work: Promise<void>): void {
+    const transfer = work
+      .catch((failure: unknown) => this.#end(failure))
+      .finally(() => {
+        this.#transfers.delete(transfer);
+        this.#startTransfers();
+        this.#timer.hint();
+      });
+    this.#transfers.add(transfer);
+  }
+
+  async #upload(entry: Entry): Promise<void> {
+    const key = this.#keyOf(entry.relativePath);
+    const before = entry.latest;
+    this.#ledger.beginUpload(entry);
+    let bytes = 0;
+    try {
+      const file = { path: entry.path, bucket: this.#rule.bucket, key };
+      const uploaded = await uploadFile(this.#store, file, this.#context);
+      bytes = uploaded.sizeBytes;
+      this.#ledger.uploaded(entry, uploaded.state, before, performance.now());
+    } catch (failure) {
+      if (failure instanceof LocalFailure && failure.missing && failure.path === entry.path) {
+        this.#ledger.vanished(entry);
+      } else {
+        this.#failed(entry, `upload of ${entry.path} to ${this.#rule.bucket}/${key}`, failure);
+      }
+    } finally {
+      this.#announced.ended(entry, bytes);
+    }
+  }
+
+  async #delete(entry: Entry): Promise<void> {
+    const object = { bucket: this.#rule.bucket, key: this.#keyOf(entry.relativePath) };
+    this.#ledger.beginDelete(entry);
+    try {
+      await this.#store.keys.run(`${object.bucket}/${object.key}`, this.#context.signal, () =>
+        underTrust(this.#context, (term) =>
+          deleteObject(this.#store.client, this.#store.patience, object, term),
+        ),
+      );
+      this.#ledger.deleted(entry);
+    } catch (failure) {
+      this.#failed(entry, `delete of ${object.bucket}/${object.key}`, failure);
+    }
+  }
+
+  #failed(entry: Entry, doing: string, failure: unknown): void {
+    if (failure instanceof Ended) throw failure;
+    if (this.#context.signal.aborted) throw new Ended(this.#context.signal.reason);
+    const problem = transferError(judge(failure).fault, doing, failure);
+    if (failure instanceof FileDisturbed) this.#ledger.disturbed(entry, problem, performance.now());
+    else this.#ledger.failed(entry, problem, performance.now());
+    this.#context.onProblem?.(`${problem.message}; to be tried again`);
+  }
+
+  #end(failure: unknown): void {
+    const reason = failure instanceof LocalFailure ? transferError("node", "mirror", failure) : failure;
+    this.#ended ??= reason instanceof Ended ? reason : new Ended(reason);
+    this.#abandoned.abort(this.#ended.reason);
+  }
+
+  #throwIfEnded(): void {
+    if (this.#ended) throw this.#ended;
+    if (this.#context.signal.aborted) throw new Ended(this.#context.signal.reason);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The one place that decides what is tried again, and whom a failure is blamed on.
+ *
+ * Worth another try: whatever may be different in a moment (the network, an overloaded or broken storage).
+ * Not worth it: an answer about the request itself (credentials, names, permissions) and this node's own disk.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { BadAnswer, FileDisturbed, LocalFailure, Refused, S3Error, Stalled, systemCode } from "./failures.ts";
+import { TransferError } from "./ports.ts";
+
+export interface Patience {
+  tries: number;
+  backoffBaseMs: number;
+}
+
+const backoffCapMs = 20_000;
+
+export interface Verdict {
+  retry: boolean;
+  fault: TransferError["fault"];
+}
+
+/** S3 says these with status 400, though they are about the moment and not about the request. */
+const passingCodes = new Set([
+  "RequestTimeout",
+  "SlowDown",
+  "InternalError",
+  "ServiceUnavailable",
+  "Throttling",
+]);
+
+export function judge(failure: unknown): Verdict {
+  if (failure instanceof TransferError) return { retry: false, fault: failure.fault };
+  if (failure instanceof S3Error) return judgeAnswer(failure);
+  if (failure instanceof Stalled || failure instanceof BadAnswer) return { retry: true, fault: "storage" };
+  if (failure instanceof LocalFailure || failure instanceof FileDisturbed)
+    return { retry: false, fault: "node" };
+  if (failure instanceof Refused) return { retry: false, fault: "config" };
+  // undici and Node name trouble of sockets, DNS and TLS by a code. An error without one is a bug of ours.
+  return { retry: systemCode(failure) !== undefined, fault: "storage" };
+}
+
+function judgeAnswer({ status, code }: S3Error): Verdict {
+  if (passingCodes.has(code) || status === 408 || status === 429) return { retry: true, fault: "storage" };
+  // 501: the storage will not have learnt it by the next try.
+  if (status >= 500) return { retry: status !== 501, fault: "storage" };
+  // The clock of a home computer; the credentials are fine.
+  if (code === "RequestTimeTooSkewed") return { retry: false, fault: "node" };
+  if (status === 404 && code !== "NoSuchBucket") return { retry: false, fault: "storage" };
+  if (status === 412) return { retry: false, fault: "storage" };
+  return { retry: false, fault: "config" };
+}
+
+/** Waits before the try that follows `failures` failed ones: random, so that many nodes do not come back as one. */
+export async function backOff(failures: number, patience: Patience, signal: AbortSignal): Promise<void> {
+  const ceilingMs = Math.min(backoffCapMs, patience.backoffBaseMs * 2 ** (failures - 1));
+  await pause(Math.random() * ceilingMs, signal);
+}
+
+/** Sleeps; rejects with the signal's reason when it aborts. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (aborted) {
+    signal.throwIfAborted();
+    throw aborted;
+  }
+}
+
+/** Tries until it works, until another try is pointless, or until the tries are used up. */
+export async function retrying<T>(
+  patience: Patience,
+  signal: AbortSignal,
+  work: (failuresSoFar: number) => Promise<T>,
+): Promise<T> {
+  for (let failures = 0; ; ) {
+    signal.throwIfAborted();
+    try {
+      return await work(failures);
+    } catch (failure) {
+      // An aborted request fails in many guises; the reason of the abort is the truth.
+      signal.throwIfAborted();
+      failures += 1;
+      if (failures >= patience.tries || !judge(failure).retry) throw failure;
+    }
+    await backOff(failures, patience, signal);
+  }
+}

@@ -1,0 +1,41 @@
+/** What an upload reads from and where it goes. */
+import type { FileHandle } from "node:fs/promises";
+import { FileDisturbed } from "./failures.ts";
+import { sameState, stateOfOpen } from "./file-state.ts";
+import type { KnownFile } from "./ports.ts";
+
+/**
+ * An open file whose content is one state. It is held open, so a rename over it does no harm: the bytes stay those of
+ * one state, and the newer file is uploaded in its turn.
+ */
+export interface UploadSource {
+  path: string;
+  handle: FileHandle;
+  sizeBytes: number;
+  /** @throws FileDisturbed when the file is no longer in the state that the upload began with. */
+  checkUnchanged(): Promise<void>;
+}
+
+export interface UploadTarget {
+  bucket: string;
+  key: string;
+  headers: Record<string, string>;
+}
+
+/** What the storage holds once the upload has succeeded. */
+export interface StoredObject {
+  sizeBytes: number;
+  /** Of the bytes sent, in hex; undefined after a multipart upload. */
+  md5: string | undefined;
+}
+
+export function sourceInState(path: string, handle: FileHandle, state: KnownFile): UploadSource {
+  return {
+    path,
+    handle,
+    sizeBytes: state.sizeBytes,
+    checkUnchanged: async () => {
+      if (!sameState(state, await stateOfOpen(handle, path))) throw new FileDisturbed(path);
+    },
+  };
+}
