@@ -49,7 +49,7 @@ test("odd names, empty and large files go up, are verified, and come back the sa
   }
 });
 
-test("more objects than a page, mirrored and deleted again", async () => {
+test("31 objects mirrored and deleted again", async () => {
   const { transfers, context, dir } = await onR2();
   const rule = { bucket, prefix: "many/", local_path: "many", direction: "upload" } as const;
   await mkdir(join(dir, "many"));

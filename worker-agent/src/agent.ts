@@ -1,0 +1,143 @@
+/**
+ * The agent: takes one job after another until it is told to stop. What goes wrong with a job ends its attempt, never the
+ * agent. While one job runs, outputs of at most `finalisationsMax` earlier ones still go up.
+ */
+import { observeActivity } from "./activity.ts";
+import type { ApiClient } from "./api/client.ts";
+import type { LeasedJob } from "./api/work.ts";
+import { Asides } from "./aside.ts";
+import { type Attempt, type AttemptSettings, type LocalEnd, runAttempt } from "./attempt.ts";
+import { nextJob } from "./claims.ts";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { DirectoryRefused, emptyIfThere, makeEmpty } from "./directories.ts";
+import type { Ending } from "./ending.ts";
+import { type FinalisationSettings, finaliseAttempt } from "./finalisation.ts";
+import { leaseOf } from "./lease/lease.ts";
+import { Renewals } from "./lease/renewal.ts";
+import { type Log, reasonOf } from "./log.ts";
+import { backoffMs, pause, unlessAborted } from "./pause.ts";
+import { directoriesOf } from "./rules.ts";
+import type { Shutdown } from "./shutdown.ts";
+import { StateFile } from "./state-file.ts";
+import type { Timings } from "./timings.ts";
+import type { Transfers } from "./transfer/ports.ts";
+
+/** Each holds a lease and disk space; a node whose uploads lag further behind should not take more work. */
+const finalisationsMax = 2;
+
+export interface AgentSettings {
+  config: Config;
+  client: ApiClient;
+  transfers: Transfers;
+  clock: Clock;
+  log: Log;
+  shutdown: Shutdown;
+  timings: Timings;
+  workdir: string;
+}
+
+/** Runs until the shutdown is requested, or until there was no work for as long as configured. */
+export async function runAgent(settings: AgentSettings): Promise<void> {
+  const { clock, client, config, log, shutdown, timings } = settings;
+  const renewals = new Renewals({ client, identity: config.identity, clock, log, timings });
+  const stateFile = new StateFile(config.stateFile, log);
+  const attempts: FinalisationSettings = {
+    ...settings,
+    renewals,
+    stateFile,
+    identity: config.identity,
+    asides: new Asides(),
+  };
+  stateFile.changed();
+  await prepareLegacyDirectories(attempts, log);
+
+  const over = new AbortController();
+  const renewing = renewals.run(over.signal);
+  const claiming = shutdown.bound(timings.shutdownReportMs);
+  const finalisations = new Set<Promise<void>>();
+  let faults = 0;
+  while (!shutdown.stopping.aborted) {
+    if (finalisations.size >= finalisationsMax) {
+      await unlessAborted(Promise.race(finalisations), shutdown.stopping);
+      continue;
+    }
+    const claims = { client, config, clock, log, timings };
+    const next = await nextJob({ ...claims, stopping: shutdown.stopping, stopped: claiming.signal });
+    if (next.kind === "idle")
+      log.info("no work for as long as configured", { seconds: config.maxIdleMs / 1000 });
+    if (next.kind !== "job") break;
+
+    const attempt = beginAttempt(next.job, settings, attempts);
+    const local = await runAttempt(attempt, attempts);
+    const finalisation = finaliseAttempt(attempt, local, attempts);
+    finalisations.add(finalisation);
+    void finalisation.then(() => finalisations.delete(finalisation));
+
+    await clearDirectories(local, attempts, log);
+    faults = isFaulty(local.ending) ? faults + 1 : 0;
+    if (faults > 0) {
+      const { faultPauseFirstMs, faultPauseCapMs } = timings;
+      await pause(backoffMs(faults, faultPauseFirstMs, faultPauseCapMs), shutdown.stopping);
+    }
+  }
+  await Promise.all(finalisations);
+  claiming.release();
+  over.abort();
+  await renewing;
+  await stateFile.written();
+}
+
+/**
+ * Whether the next job would likely end the same way: this node or the storage could not run it, or the command was never
+ * reached (wrong credentials, say), and an agent that rushes on would fail the whole queue.
+ */
+function isFaulty(ending: Ending): boolean {
+  return (ending.end === "released" && ending.faulty) || (ending.end === "failed" && !ending.exit);
+}
+
+function beginAttempt(job: LeasedJob, settings: AgentSettings, shared: FinalisationSettings): Attempt {
+  const { clock, timings } = settings;
+  const { renewals, stateFile } = shared;
+  const log = settings.log.with({ job_id: job.id, attempt: job.attempt });
+  const lease = leaseOf(job, {
+    clock,
+    tickMs: timings.trustTickMs,
+    maxUntrustedMs: timings.maxUntrustedMs,
+    onLapse() {
+      log.warn("trust lapsed: effects wait, the command runs on");
+      renewals.renewNow();
+    },
+  });
+  renewals.hold(lease);
+  log.info("job claimed", { lease_seconds: job.lease_seconds });
+  const state = stateFile.begin(job.id);
+  return { job, lease, log, state, activity: observeActivity(state, stateFile) };
+}
+
+/** Made and emptied at the start; a node where that is impossible can still run jobs that name their own. */
+async function prepareLegacyDirectories(settings: AttemptSettings, log: Log): Promise<void> {
+  for (const directory of Object.values(settings.config.directories)) {
+    try {
+      await makeEmpty(directory, { workdir: settings.workdir, stateFile: settings.config.stateFile });
+    } catch (error) {
+      log.warn("directory of older jobs is not usable", { directory, reason: reasonOf(error) });
+    }
+  }
+}
+
+async function clearDirectories({ rules }: LocalEnd, settings: AttemptSettings, log: Log): Promise<void> {
+  const { config, workdir, asides } = settings;
+  const directories = [...directoriesOf(rules, workdir), ...Object.values(config.directories)];
+  for (const directory of new Set(directories)) {
+    try {
+      // Outputs aside in here still upload; the next job that uses it waits for them and clears it then.
+      if (await asides.isInside(directory)) continue;
+      await emptyIfThere(directory, { workdir, stateFile: config.stateFile });
+    } catch (error) {
+      const { message: reason } = error as Error;
+      // Refused ones were never used. Others are cleared again before the next job, which fails if that fails.
+      if (!(error instanceof DirectoryRefused)) log.warn("directory not cleared", { directory, reason });
+    }
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * The part of an attempt that needs the job's directories: from empty directories to a command that has ended, its
+ * mirrors brought up to date and its outputs moved aside. What follows (final uploads, the report) is finalisation.ts, and may
+ * overlap the next job. Effects that others can see are the transfers', which ask the lease's trust first.
+ */
+import { constants } from "node:os";
+import type { Activity } from "./activity.ts";
+import type { LeasedJob } from "./api/work.ts";
+import type { Aside, Asides } from "./aside.ts";
+import type { Config } from "./config.ts";
+import { makeEmpty } from "./directories.ts";
+import { checkGoesOn, describeExit, type Ending, endingOfError } from "./ending.ts";
+import type { Lease } from "./lease/lease.ts";
+import { type Log, reasonOf } from "./log.ts";
+import { unlessAborted } from "./pause.ts";
+import { type CommandExit, type Start, startCommand } from "./process.ts";
+import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
+import { AgentStopping, type Shutdown } from "./shutdown.ts";
+import type { JobState, StateFile } from "./state-file.ts";
+import type { Timings } from "./timings.ts";
+import type { KnownFiles, Mirror, TransferContext, Transfers } from "./transfer/ports.ts";
+
+/** What all attempts of an agent share. */
+export interface AttemptSettings {
+  config: Pick<Config, "directories" | "stateFile">;
+  transfers: Transfers;
+  asides: Asides;
+  stateFile: StateFile;
+  shutdown: Shutdown;
+  timings: Timings;
+  /** The agent's and so the command's working directory. */
+  workdir: string;
+}
+
+/** One attempt, from its claim to its reported end. */
+export interface Attempt {
+  job: LeasedJob;
+  lease: Lease;
+  log: Log;
+  state: JobState;
+  activity: Activity;
+}
+
+/** How the local part of an attempt ended; for `completed`, with outputs that wait to be uploaded. */
+export interface LocalEnd {
+  ending: Ending;
+  rules: JobRules;
+  aside?: Aside;
+}
+
+/** Runs the local part. Never throws: every error is somebody's fault (ending.ts). */
+export async function runAttempt(attempt: Attempt, settings: AttemptSettings): Promise<LocalEnd> {
+  const { lease, log, job } = attempt;
+  const { stopping } = settings.shutdown;
+  const rules = rulesOf(job, settings.config.directories);
+  const uploads = new AbortController();
+  let mirrors: Mirror[] = [];
+  let exit: CommandExit | undefined;
+  try {
+    await prepareDirectories(rules, attempt, settings);
+    const known = await downloadBefore(rules, attempt, settings);
+    // A command started by a machine that has lost the job meanwhile would be for nothing.
+    await unlessAborted(lease.trust.ready(), stopping);
+    checkGoesOn(lease, stopping);
+    mirrors = await startMirrors(rules, known, attempt, settings, uploads.signal);
+    const run = await runCommand(attempt, settings);
+    if (!run.ok) return { rules, ending: endingOfStart(run) };
+    exit = run.exit;
+    await finishMirrors(mirrors, attempt, settings, uploads, run);
+    mirrors = [];
+    lease.trust.ended.throwIfAborted();
+    if (run.interrupted) throw new AgentStopping();
+    if (exit.exitCode !== 0) return { rules, ending: { end: "failed", exit, reason: describeExit(exit) } };
+    const aside = await settings.asides.move(rules.after, settings.workdir, `${job.id}-${job.attempt}`);
+    return { rules, aside, ending: { end: "completed", exit } };
+  } catch (error) {
+    return { rules, ending: endingOfError(error, { lease, stopping, log, exit }) };
+  } finally {
+    uploads.abort();
+    await Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
+  }
+}
+
+/** What the transfer layer needs to know of this attempt. `signal` ends its transfers, besides the lease's end. */
+export function transferContext(attempt: Attempt, workdir: string, signal: AbortSignal): TransferContext {
+  return {
+    gate: attempt.lease.trust,
+    observer: attempt.activity.observer,
+    signal: AbortSignal.any([attempt.lease.trust.ended, signal]),
+    compression: attempt.job.compression,
+    workdir,
+    onProblem: (reason) => attempt.log.warn("transfer in trouble", { reason }),
+  };
+}
+
+async function prepareDirectories(rules: JobRules, { lease, log }: Attempt, settings: AttemptSettings) {
+  const { asides, config, shutdown, workdir } = settings;
+  checkGoesOn(lease, shutdown.stopping);
+  const directories = directoriesOf(rules, workdir);
+  // An earlier job's outputs may wait for their upload inside a directory that is to be cleared.
+  const over = AbortSignal.any([lease.trust.ended, shutdown.stopping]);
+  const onWait = () => log.info("waiting: an earlier job's outputs lie in this job's directories");
+  await unlessAborted(asides.leave(directories, onWait), over);
+  checkGoesOn(lease, shutdown.stopping);
+  const guard = { workdir, stateFile: config.stateFile };
+  // Outer ones first, or emptying them would remove the inner ones just made.
+  const outerFirst = directories.toSorted((one, other) => one.length - other.length);
+  for (const directory of outerFirst) await makeEmpty(directory, guard);
+}
+
+async function downloadBefore(rules: JobRules, attempt: Attempt, settings: AttemptSettings) {
+  const { shutdown, transfers, workdir } = settings;
+  const known: KnownFiles = new Map();
+  if (rules.before.length === 0) return known;
+  const downloaded = await transfers.download(
+    rules.before,
+    transferContext(attempt, workdir, shutdown.stopping),
+  );
+  attempt.log.info("downloads done", { bytes: attempt.activity.bytes.download });
+  return downloaded;
+}
+
+async function startMirrors(
+  rules: JobRules,
+  known: KnownFiles,
+  attempt: Attempt,
+  { transfers, workdir }: AttemptSettings,
+  signal: AbortSignal,
+): Promise<Mirror[]> {
+  const context = transferContext(attempt, workdir, signal);
+  const starts = await Promise.allSettled(rules.during.map((rule) => transfers.mirror(rule, known, context)));
+  const mirrors = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const failed = starts.find((start) => start.status === "rejected");
+  if (!failed) return mirrors;
+  await Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
+  throw failed.reason;
+}
+
+type Run = { ok: true; exit: CommandExit; interrupted: boolean };
+
+/** Runs the command to its end. Interrupted when the agent stops; an ended lease stops it and throws. */
+async function runCommand(attempt: Attempt, settings: AttemptSettings): Promise<Run | FailedStart> {
+  const { job, lease, log, state } = attempt;
+  const { shutdown, timings } = settings;
+  const start = await startCommand({
+    command: job.command,
+    arguments: job.arguments,
+    environment: commandEnvironment(job, settings.config),
+    workdir: settings.workdir,
+  });
+  if (!start.ok) return start;
+  log.info("command started", { command: job.command, pid: start.command.groupId });
+
+  const over = AbortSignal.any([lease.trust.ended, shutdown.stopping]);
+  const ended = await unlessAborted(start.command.exited, over);
+  if (!ended) log.info("interrupting the command");
+  const exit = ended ?? (await start.command.stop(timings.stopGraceMs, shutdown.hurry));
+
+  const signalNumber = exit.signal ? (constants.signals[exit.signal as NodeJS.Signals] ?? 0) : 0;
+  state.exitTime = new Date().toISOString();
+  state.exitCode = exit.exitCode ?? 128 + signalNumber;
+  settings.stateFile.changed();
+  log.info("command ended", { exit_code: exit.exitCode, signal: exit.signal, interrupted: !ended });
+  lease.trust.ended.throwIfAborted();
+  return { ok: true, exit, interrupted: !ended };
+}
+
+type FailedStart = Extract<Start, { ok: false }>;
+
+function endingOfStart({ exitCode, fault, reason }: FailedStart): Ending {
+  if (fault === "node") return { end: "released", reason, faulty: true };
+  return { end: "failed", exit: { exitCode, signal: null }, reason };
+}
+
+/**
+ * The container's environment, then the job's, then ours. The container's is passed on whole, keys included: existing
+ * job scripts use its storage credentials, and some call the API themselves.
+ */
+function commandEnvironment(job: LeasedJob, config: AttemptSettings["config"]): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    ...job.environment,
+    INPUT_DIR: config.directories.input,
+    OUTPUT_DIR: config.directories.output,
+    CHECKPOINT_DIR: config.directories.checkpoint,
+    KELPIE_STATE_FILE: config.stateFile,
+    KELPIE_JOB_ID: job.id,
+  };
+}
+
+/** Brings every mirror up to date; with a command that did not succeed, as far as possible. */
+async function finishMirrors(
+  mirrors: Mirror[],
+  attempt: Attempt,
+  { shutdown, timings }: AttemptSettings,
+  uploads: AbortController,
+  { exit, interrupted }: Run,
+): Promise<void> {
+  const bound = shutdown.bound(timings.shutdownUploadMs);
+  bound.signal.addEventListener("abort", () => uploads.abort(bound.signal.reason), { once: true });
+  const finished = await Promise.allSettled(mirrors.map((mirror) => mirror.finish()));
+  bound.release();
+  const failed = finished.find((result) => result.status === "rejected");
+  if (!failed) return;
+  if (exit.exitCode === 0 && !interrupted) throw failed.reason;
+  // The command's own failure is the news; this is worth a line.
+  attempt.log.warn("not everything of the last checkpoint was uploaded", { reason: reasonOf(failed.reason) });
+}

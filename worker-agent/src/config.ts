@@ -1,0 +1,182 @@
+/** The environment, read and validated once. Nothing else of the agent reads `process.env` for itself. */
+import { resolve } from "node:path";
+import { z } from "zod";
+import type { Holder } from "../../src/contract/index.ts";
+import { type LogLevel, logLevels } from "./log.ts";
+import type { TransferSettings } from "./transfer/ports.ts";
+
+export interface Config {
+  apiUrl: string;
+  /** Headers that prove who we are, on every call. */
+  credentials: Record<string, string>;
+  /** Values that must never reach a log. */
+  secrets: string[];
+  identity: Pick<Holder, "machine_id" | "container_group_id">;
+  instanceId?: string;
+  transfer: TransferSettings;
+  directories: LegacyDirectories;
+  stateFile: string;
+  logLevel: LogLevel;
+  pollMs: number;
+  maxRetries: number;
+  /** 0: never exit for want of work. */
+  maxIdleMs: number;
+  /** Read and validated, but acted on only once the agent speaks to the node's metadata service. */
+  maxJobFailures: number;
+  recreateBetweenJobs: boolean;
+}
+
+/** Where jobs that use the six older storage fields find their files; absolute. */
+export interface LegacyDirectories {
+  input: string;
+  output: string;
+  checkpoint: string;
+}
+
+/** The configuration cannot be used; the message names every variable at fault and no value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(problems: string[]) {
+    super(`The environment is not usable:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+  }
+}
+
+const required = z.string({ error: "is required" });
+const whole = (fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, { error: "must be a whole number, 0 or more" })
+    .transform(Number)
+    .default(fallback);
+const flag = (fallback: boolean) =>
+  z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(["true", "false", "1", "0"], { error: 'must be "true", "false", "1" or "0"' }))
+    .transform((text) => text === "true" || text === "1")
+    .default(fallback);
+const httpUrl = z
+  .url({
+    protocol: /^https?$/,
+    error: (issue) => (issue.input === undefined ? "is required" : "must be an http(s) URL"),
+  })
+  // fetch refuses such a URL, and would quote it in its error.
+  .refine((url) => !/^https?:\/\/[^/]*@/i.test(url), { error: "must not contain a user name or password" });
+/** Goes into an HTTP header: a stray newline or accent would make every call fail with a riddle. */
+const headerText = z.string().regex(/^[\x20-\x7e]+$/, { error: "must be printable ASCII" });
+
+const Environment = z.object({
+  KELPIE_API_URL: httpUrl,
+  KELPIE_API_KEY: headerText.optional(),
+  SALAD_API_KEY: headerText.optional(),
+  SALAD_ORGANIZATION_NAME: headerText.optional(),
+  SALAD_ORGANIZATION: headerText.optional(),
+  SALAD_PROJECT_NAME: headerText.optional(),
+  SALAD_PROJECT: headerText.optional(),
+  SALAD_MACHINE_ID: required,
+  SALAD_CONTAINER_GROUP_ID: required,
+  SALAD_INSTANCE_ID: z.string().optional(),
+  AWS_ACCESS_KEY_ID: z.string().default(""),
+  AWS_SECRET_ACCESS_KEY: z.string().default(""),
+  AWS_SESSION_TOKEN: z.string().optional(),
+  AWS_REGION: z.string().optional(),
+  AWS_DEFAULT_REGION: z.string().default("us-east-1"),
+  AWS_ENDPOINT_URL: httpUrl.optional(),
+  AWS_ENDPOINT_URL_S3: httpUrl.optional(),
+  MAX_RETRIES: whole(3),
+  MAX_JOB_FAILURES: whole(3),
+  MAX_TIME_WITH_NO_WORK_S: whole(0),
+  KELPIE_RECREATE_BETWEEN_JOBS: flag(false),
+  KELPIE_STATE_FILE: z.string().default("./kelpie-state.json"),
+  KELPIE_LOG_LEVEL: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }))
+    .default("info"),
+  KELPIE_POLL_SECONDS: z
+    .string()
+    .regex(/^\d{1,5}(\.\d+)?$/, { error: "must be a number of seconds" })
+    .transform(Number)
+    .refine((seconds) => seconds >= 0.1, { error: "must be at least 0.1" })
+    .default(2),
+  FILE_WATCHER_DEBOUNCE_MS: whole(0),
+  FILE_WATCHER_STABILITY_CHECK_MS: whole(50),
+  FILE_WATCHER_MAX_WAIT_MS: whole(5000),
+  INPUT_DIR: z.string().default("/input"),
+  OUTPUT_DIR: z.string().default("/output"),
+  CHECKPOINT_DIR: z.string().default("/checkpoint"),
+});
+type Environment = z.infer<typeof Environment>;
+
+/** Reads the configuration from the environment; throws ConfigError naming all variables at fault. */
+export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Config {
+  // An empty variable means unset: `docker run -e NAME=` and env files leave such behind.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const parsed = Environment.safeParse(given);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
+  const credentials = readCredentials(given, problems);
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+
+  const values = parsed.data;
+  return {
+    apiUrl: values.KELPIE_API_URL.replace(/\/+$/, ""),
+    credentials,
+    secrets: secretsOf(values),
+    identity: {
+      machine_id: values.SALAD_MACHINE_ID,
+      container_group_id: values.SALAD_CONTAINER_GROUP_ID,
+    },
+    instanceId: values.SALAD_INSTANCE_ID,
+    transfer: {
+      accessKeyId: values.AWS_ACCESS_KEY_ID,
+      secretAccessKey: values.AWS_SECRET_ACCESS_KEY,
+      sessionToken: values.AWS_SESSION_TOKEN,
+      region: values.AWS_REGION ?? values.AWS_DEFAULT_REGION,
+      endpointUrl: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL,
+      stabilityMs: values.FILE_WATCHER_STABILITY_CHECK_MS,
+      maxWaitMs: values.FILE_WATCHER_MAX_WAIT_MS,
+      debounceMs: values.FILE_WATCHER_DEBOUNCE_MS,
+    },
+    directories: {
+      input: resolve(workdir, values.INPUT_DIR),
+      output: resolve(workdir, values.OUTPUT_DIR),
+      checkpoint: resolve(workdir, values.CHECKPOINT_DIR),
+    },
+    stateFile: resolve(workdir, values.KELPIE_STATE_FILE),
+    logLevel: values.KELPIE_LOG_LEVEL,
+    pollMs: values.KELPIE_POLL_SECONDS * 1000,
+    maxRetries: values.MAX_RETRIES,
+    maxIdleMs: values.MAX_TIME_WITH_NO_WORK_S * 1000,
+    maxJobFailures: values.MAX_JOB_FAILURES,
+    recreateBetweenJobs: values.KELPIE_RECREATE_BETWEEN_JOBS,
+  };
+}
+
+/** A Kelpie key wins; a Salad key needs to know organization and project. Both may be set: images carry both. */
+function readCredentials(environment: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
+  if (environment.KELPIE_API_KEY) return { "X-Kelpie-Key": environment.KELPIE_API_KEY };
+  if (!environment.SALAD_API_KEY) {
+    problems.push("KELPIE_API_KEY or SALAD_API_KEY is required");
+    return {};
+  }
+  const organization = environment.SALAD_ORGANIZATION_NAME ?? environment.SALAD_ORGANIZATION;
+  const project = environment.SALAD_PROJECT_NAME ?? environment.SALAD_PROJECT;
+  if (!organization) problems.push("SALAD_ORGANIZATION_NAME is required beside SALAD_API_KEY");
+  if (!project) problems.push("SALAD_PROJECT_NAME is required beside SALAD_API_KEY");
+  return {
+    "Salad-Api-Key": environment.SALAD_API_KEY,
+    "Salad-Organization": organization ?? "",
+    "Salad-Project": project ?? "",
+  };
+}
+
+function secretsOf(values: Environment): string[] {
+  return [
+    values.KELPIE_API_KEY,
+    values.SALAD_API_KEY,
+    values.AWS_SECRET_ACCESS_KEY,
+    values.AWS_SESSION_TOKEN,
+  ].filter((secret) => secret !== undefined);
+}

@@ -1,0 +1,77 @@
+/**
+ * Directories of jobs: made and emptied before each job and emptied after it, so that no job sees another's files. A
+ * job names them, so this refuses every one whose clearing would harm more than a job.
+ */
+import { mkdir, readdir, realpath, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, relative, sep } from "node:path";
+
+/** Holding these means holding a system; a job that names one has a mistake in it. */
+const systemDirectories = ["bin", "boot", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "run"]
+  .concat(["sbin", "srv", "sys", "usr", "var"])
+  .map((name) => `/${name}`);
+
+/** A directory that must not be cleared; the job can never run with it, here or elsewhere. */
+export class DirectoryRefused extends Error {
+  override readonly name = "DirectoryRefused";
+}
+
+export interface DirectoryGuard {
+  workdir: string;
+  stateFile: string;
+}
+
+/** Makes the directory if need be, empties it, and returns its real path. Throws DirectoryRefused. */
+export async function makeEmpty(path: string, guard: DirectoryGuard): Promise<string> {
+  // Asked before anything is made, and again for where links lead.
+  refuseHarmful(path, path, guard);
+  await mkdir(path, { recursive: true });
+  const real = await realpath(path);
+  refuseHarmful(path, real, guard);
+  await clearContents(real);
+  return real;
+}
+
+/** Empties the directory if it exists; it stays itself, since it may be a mount. Throws DirectoryRefused. */
+export async function emptyIfThere(path: string, guard: DirectoryGuard): Promise<void> {
+  const real = await realpath(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (real === undefined) return;
+  refuseHarmful(path, real, guard);
+  await clearContents(real);
+}
+
+/** Whether `inner` is `outer` or lies below it; both absolute. */
+export function contains(outer: string, inner: string): boolean {
+  const path = relative(outer, inner);
+  return path === "" || (path !== ".." && !path.startsWith(`..${sep}`));
+}
+
+function refuseHarmful(named: string, real: string, guard: DirectoryGuard): void {
+  const kept: [string, string][] = [
+    ["the root directory", "/"],
+    ["the agent's working directory", guard.workdir],
+    ["the home directory", homedir()],
+    ["the state file", guard.stateFile],
+    ["the agent's own program", process.execPath],
+    ["the agent's own program", process.argv[1] ?? process.execPath],
+    ...systemDirectories.map((path): [string, string] => ["a system directory", path]),
+  ];
+  const harmed = kept.find(([, path]) => contains(real, path));
+  if (harmed) throw new DirectoryRefused(`refusing to clear ${named}: it is or contains ${harmed[0]}`);
+}
+
+async function clearContents(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    try {
+      await rm(path, { recursive: true, force: true, maxRetries: 2 });
+    } catch (error) {
+      // A mount inside cannot be removed, but its contents can.
+      if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+      await clearContents(path);
+    }
+  }
+}

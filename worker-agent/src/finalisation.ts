@@ -1,0 +1,104 @@
+/**
+ * The part of an attempt that needs only the lease: outputs go up, the end is reported, what was moved aside is deleted. It may
+ * overlap the next job; renewals go on until the report is recorded. A job is never reported completed before every output
+ * is verified present.
+ */
+import { limits, type ReportInput } from "../../src/contract/index.ts";
+import type { ApiClient } from "./api/client.ts";
+import { type Attempt, type AttemptSettings, type LocalEnd, transferContext } from "./attempt.ts";
+import type { Config } from "./config.ts";
+import { type Ending, endingOfError } from "./ending.ts";
+import type { Renewals } from "./lease/renewal.ts";
+import { reasonOf } from "./log.ts";
+import { backoffMs, pause } from "./pause.ts";
+import { reportEnd } from "./reporting.ts";
+import { TransferError } from "./transfer/ports.ts";
+
+export interface FinalisationSettings extends AttemptSettings {
+  client: ApiClient;
+  renewals: Renewals;
+  identity: Config["identity"];
+}
+
+/** Uploads what is left, reports the end and lets the lease go. Never throws. */
+export async function finaliseAttempt(
+  attempt: Attempt,
+  local: LocalEnd,
+  settings: FinalisationSettings,
+): Promise<void> {
+  const { log, lease, state } = attempt;
+  let recorded = false;
+  try {
+    const ending = await uploadOutputs(attempt, local, settings);
+    if (ending.end === "lost") log.warn("attempt lost, nothing reported", { reason: ending.reason });
+    else recorded = (await report(attempt, ending, settings)) && ending.end === "completed";
+  } catch (error) {
+    log.error("finalisation failed", { reason: reasonOf(error) });
+  }
+  settings.renewals.letGo(lease);
+  state.status = recorded ? "completed" : "failed";
+  state.end = new Date().toISOString();
+  settings.stateFile.changed();
+  await local.aside
+    ?.remove()
+    .catch((error) => log.warn("outputs moved aside remain", { reason: reasonOf(error) }));
+}
+
+async function uploadOutputs(
+  attempt: Attempt,
+  { ending, rules, aside }: LocalEnd,
+  settings: FinalisationSettings,
+): Promise<Ending> {
+  if (ending.end !== "completed" || !aside) return ending;
+  const { shutdown, timings, transfers, workdir } = settings;
+  const { lease, log } = attempt;
+  const bound = shutdown.bound(timings.shutdownUploadMs);
+  const context = transferContext(attempt, workdir, bound.signal);
+  try {
+    for (let round = 1; ; round++) {
+      try {
+        for (const rule of rules.after) await transfers.upload(rule, aside.from(rule), context);
+        // A lease lost while the last answers came in must not be followed by a report.
+        lease.trust.ended.throwIfAborted();
+        return ending;
+      } catch (error) {
+        const mayRecover = error instanceof TransferError && error.fault === "storage";
+        if (!mayRecover || round >= timings.outputRounds || context.signal.aborted) throw error;
+        log.warn("outputs not uploaded, will retry", { round, reason: reasonOf(error) });
+        await pause(backoffMs(round, timings.outputRoundPauseMs, 60_000), context.signal);
+      }
+    }
+  } catch (error) {
+    const failed = endingOfError(error, { lease, stopping: shutdown.stopping, log, exit: ending.exit });
+    return "reason" in failed && failed.end !== "lost"
+      ? { ...failed, reason: `the outputs could not be uploaded: ${failed.reason}` }
+      : failed;
+  } finally {
+    bound.release();
+  }
+}
+
+async function report(
+  attempt: Attempt,
+  ending: Exclude<Ending, { end: "lost" }>,
+  settings: FinalisationSettings,
+): Promise<boolean> {
+  const { client, identity, shutdown, timings } = settings;
+  const { activity, lease, log } = attempt;
+  const body: ReportInput = {
+    ...identity,
+    attempt: lease.attempt,
+    lease_token: lease.token,
+    exit_code: ending.exit?.exitCode,
+    signal: ending.exit?.signal,
+    reason: "reason" in ending ? ending.reason.slice(0, limits.reasonChars) : undefined,
+    bytes_downloaded: activity.bytes.download,
+    bytes_uploaded: activity.bytes.upload,
+  };
+  const bound = shutdown.bound(timings.shutdownReportMs, timings.shutdownHurriedReportMs);
+  try {
+    return await reportEnd({ client, lease, log, timings, signal: bound.signal }, ending.end, body);
+  } finally {
+    bound.release();
+  }
+}

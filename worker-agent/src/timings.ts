@@ -1,0 +1,38 @@
+/** Every bound on time in one place, each with its reason. Tests hand in shorter ones. */
+export const timings = {
+  /** One claim or report: the API answers in milliseconds; a stalled connection must not cost a lease. */
+  callTimeoutMs: 10_000,
+  /** First wait after a failed call of the API; doubles up to the caps below. */
+  retryFirstMs: 250,
+  /** A claim that cannot be made costs nothing but time. */
+  claimRetryCapMs: 30_000,
+  /** Reports are kept as long as the attempt is current. */
+  reportRetryCapMs: 15_000,
+  /** An agent idle for so long polls less and less often… */
+  idleBeforeSlowPollMs: 60_000,
+  /** …down to this, unless it is configured to poll less often anyway. */
+  slowPollMs: 10_000,
+  /** After an attempt that storage or this node made impossible, so that a fault does not make the agent spin. */
+  faultPauseFirstMs: 2_000,
+  faultPauseCapMs: 60_000,
+  /** Interrupted commands get this long to write a last checkpoint before SIGKILL. */
+  stopGraceMs: 30_000,
+  /** On SIGTERM, how long uploads of the last checkpoint and of finished outputs may take. */
+  shutdownUploadMs: 25_000,
+  /** On SIGTERM, how long a report and a claim already under way may take. */
+  shutdownReportMs: 5_000,
+  /** The same after a second SIGTERM: one try. */
+  shutdownHurriedReportMs: 1_500,
+  /** How often trust looks at the clocks: a machine that slept is noticed this long after it wakes. */
+  trustTickMs: 1_000,
+  /**
+   * A command runs on without trust for so long, counted while the machine is awake. An hour outlasts outages and
+   * deployments of the API; after it, another attempt has most likely been granted, and the work is wasted.
+   */
+  maxUntrustedMs: 3_600_000,
+  /** Outputs are on disk and the work is done: worth several rounds, beyond the retries of each request. */
+  outputRounds: 4,
+  outputRoundPauseMs: 10_000,
+};
+
+export type Timings = typeof timings;

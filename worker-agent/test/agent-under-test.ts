@@ -1,0 +1,118 @@
+/** A whole agent in this process, against a fake API over HTTP and fake storage, with clocks a test can move. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { runAgent } from "../src/agent.ts";
+import { createApiClient } from "../src/api/client.ts";
+import { createClock } from "../src/clock.ts";
+import { readConfig } from "../src/config.ts";
+import { createLog } from "../src/log.ts";
+import { signalGroup } from "../src/process-group.ts";
+import { Shutdown } from "../src/shutdown.ts";
+import { timings as realTimings, type Timings } from "../src/timings.ts";
+import { ApiServer } from "./api-server.ts";
+import { FakeTransfers } from "./fake-transfers.ts";
+
+/** Short where a test would only wait; long where a noisy machine could make the agent give up. */
+const quickTimings: Partial<Timings> = {
+  retryFirstMs: 10,
+  claimRetryCapMs: 50,
+  reportRetryCapMs: 50,
+  trustTickMs: 20,
+  faultPauseFirstMs: 10,
+  faultPauseCapMs: 50,
+  outputRoundPauseMs: 10,
+};
+
+export interface LogLine {
+  severity: string;
+  message: string;
+  [field: string]: unknown;
+}
+
+/** A test that failed may leave a command that ignores SIGTERM: it must not outlive the test. */
+function killLastCommand(lines: LogLine[]): void {
+  const last = lines.findLast(({ message }) => message === "command started" || message === "command ended");
+  if (typeof last?.pid === "number") signalGroup(last.pid, "SIGKILL");
+}
+
+export async function startAgent(
+  options: { timings?: Partial<Timings>; environment?: NodeJS.ProcessEnv } = {},
+) {
+  const workdir = await mkdtemp(join(tmpdir(), "kelpie-agent-"));
+  const server = await ApiServer.start();
+  const transfers = new FakeTransfers();
+  const shutdown = new Shutdown();
+  const lines: LogLine[] = [];
+  const watchers = new Set<() => void>();
+  const log = createLog({
+    level: "debug",
+    write(line) {
+      lines.push(JSON.parse(line));
+      for (const watcher of watchers) watcher();
+      watchers.clear();
+    },
+  });
+  let sleptMs = 0;
+  const clock = createClock({
+    monotonicMs: () => performance.now(),
+    bootMs: () => performance.now() + sleptMs,
+    wallMs: () => 0,
+  });
+  const environment = {
+    KELPIE_API_URL: server.url,
+    KELPIE_API_KEY: "key-of-the-tests",
+    SALAD_MACHINE_ID: "machine-1",
+    SALAD_CONTAINER_GROUP_ID: "group",
+    KELPIE_POLL_SECONDS: "0.1",
+    INPUT_DIR: "input",
+    OUTPUT_DIR: "output",
+    CHECKPOINT_DIR: "checkpoint",
+    ...options.environment,
+  };
+  const config = readConfig(environment, workdir);
+  const running = runAgent({
+    config,
+    client: createApiClient(config.apiUrl, config.credentials),
+    transfers,
+    clock,
+    log,
+    shutdown,
+    timings: { ...realTimings, ...quickTimings, ...options.timings },
+    workdir,
+  });
+  onTestFinished(async () => {
+    shutdown.request();
+    killLastCommand(lines);
+    await running;
+    server.stop();
+    await rm(workdir, { recursive: true, force: true });
+  });
+
+  return {
+    workdir,
+    server,
+    transfers,
+    shutdown,
+    running,
+    lines,
+    /** The machine slept: time has passed that the process did not see. */
+    sleep(durationMs: number) {
+      sleptMs += durationMs;
+    },
+    /** The first line, past or future, with this text in its message. */
+    async logged(text: string): Promise<LogLine> {
+      for (;;) {
+        const line = lines.find(({ message }) => message.includes(text));
+        if (line) return line;
+        await new Promise<void>((resolve) => watchers.add(resolve));
+      }
+    },
+    path: (name: string) => join(workdir, name),
+    read: (name: string) => readFile(join(workdir, name), "utf8"),
+    async state() {
+      return JSON.parse(await readFile(config.stateFile, "utf8"));
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { type ConfigError, readConfig } from "../src/config.ts";
+import { version } from "../src/version.ts";
+
+const least = {
+  KELPIE_API_URL: "https://kelpie.example/",
+  KELPIE_API_KEY: "a-secret-key",
+  SALAD_MACHINE_ID: "machine",
+  SALAD_CONTAINER_GROUP_ID: "group",
+};
+
+function problemsOf(environment: NodeJS.ProcessEnv): string {
+  try {
+    readConfig(environment, "/app");
+  } catch (error) {
+    return (error as ConfigError).message;
+  }
+  return "";
+}
+
+test("the least environment is enough; defaults are Kelpie's", () => {
+  expect(readConfig(least, "/app")).toMatchObject({
+    apiUrl: "https://kelpie.example",
+    credentials: { "X-Kelpie-Key": "a-secret-key" },
+    directories: { input: "/input", output: "/output", checkpoint: "/checkpoint" },
+    stateFile: "/app/kelpie-state.json",
+    logLevel: "info",
+    maxRetries: 3,
+    maxJobFailures: 3,
+    maxIdleMs: 0,
+    pollMs: 2000,
+    recreateBetweenJobs: false,
+    transfer: { stabilityMs: 50, maxWaitMs: 5000, debounceMs: 0, region: "us-east-1" },
+  });
+});
+
+test("every bad variable is named at once, and no value is echoed", () => {
+  const problems = problemsOf({
+    KELPIE_API_URL: "ftp://user:hunter2@kelpie",
+    MAX_RETRIES: "three-hunter2",
+    KELPIE_RECREATE_BETWEEN_JOBS: "hunter2",
+    KELPIE_POLL_SECONDS: "0",
+    AWS_ENDPOINT_URL: "http://user:hunter2@localhost",
+    SALAD_CONTAINER_GROUP_ID: "",
+  });
+  for (const name of [
+    "KELPIE_API_URL",
+    "MAX_RETRIES",
+    "KELPIE_RECREATE_BETWEEN_JOBS",
+    "KELPIE_POLL_SECONDS",
+    "AWS_ENDPOINT_URL",
+    "SALAD_MACHINE_ID",
+    "SALAD_CONTAINER_GROUP_ID",
+    "KELPIE_API_KEY or SALAD_API_KEY",
+  ]) {
+    expect(problems).toContain(`- ${name} `);
+  }
+  expect(problems).not.toContain("hunter2");
+});
+
+test("a Kelpie key wins over a Salad key, which needs organization and project", () => {
+  const salad = { ...least, KELPIE_API_KEY: "", SALAD_API_KEY: "salad-key" };
+  expect(problemsOf(salad)).toContain("SALAD_ORGANIZATION_NAME");
+  expect(problemsOf(salad)).toContain("SALAD_PROJECT_NAME");
+  const names = {
+    SALAD_ORGANIZATION: "older-org",
+    SALAD_ORGANIZATION_NAME: "org",
+    SALAD_PROJECT: "older-project",
+  };
+  expect(readConfig({ ...salad, ...names }, "/app").credentials).toEqual({
+    "Salad-Api-Key": "salad-key",
+    "Salad-Organization": "org",
+    "Salad-Project": "older-project",
+  });
+  expect(readConfig({ ...least, SALAD_API_KEY: "salad-key" }, "/app").credentials).toEqual({
+    "X-Kelpie-Key": "a-secret-key",
+  });
+});
+
+test("booleans as people write them, and S3's own endpoint before the general one", () => {
+  const config = readConfig(
+    {
+      ...least,
+      KELPIE_RECREATE_BETWEEN_JOBS: "TRUE",
+      AWS_ENDPOINT_URL: "http://general",
+      AWS_ENDPOINT_URL_S3: "http://s3",
+      AWS_REGION: "auto",
+      AWS_DEFAULT_REGION: "eu-west-1",
+    },
+    "/app",
+  );
+  expect(config.recreateBetweenJobs).toBe(true);
+  expect(config.transfer).toMatchObject({ endpointUrl: "http://s3", region: "auto" });
+});
+
+test("the agent's version is the package's", () => {
+  const file = new URL("../../package.json", import.meta.url);
+  expect(version).toBe(JSON.parse(readFileSync(file, "utf8")).version);
+});

@@ -1,0 +1,119 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Asides } from "../src/aside.ts";
+import { DirectoryRefused, emptyIfThere, makeEmpty } from "../src/directories.ts";
+
+function setup() {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "kelpie-directories-")));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const workdir = join(root, "app");
+  mkdirSync(workdir);
+  return { root, workdir, guard: { workdir, stateFile: join(root, "state", "state.json") } };
+}
+
+const upload = (local_path: string) => ({
+  bucket: "b",
+  prefix: "",
+  local_path,
+  direction: "upload" as const,
+});
+
+test("a job's directory is made, and emptied if it was there", async () => {
+  const { root, guard } = setup();
+  const path = join(root, "data", "deep");
+  await makeEmpty(path, guard);
+  writeFileSync(join(path, "left over"), "");
+  mkdirSync(join(path, "inner"));
+  await makeEmpty(path, guard);
+  expect(existsSync(join(path, "left over"))).toBe(false);
+  expect(existsSync(join(path, "inner"))).toBe(false);
+});
+
+test("directories whose clearing would harm more than a job are refused, also through a link", async () => {
+  const { root, workdir, guard } = setup();
+  writeFileSync(join(workdir, "precious"), "");
+  symlinkSync(workdir, join(root, "innocent"));
+  const refused = [
+    "/",
+    "/etc",
+    "/usr",
+    homedir(),
+    workdir,
+    root,
+    join(root, "state"),
+    join(root, "innocent"),
+  ];
+  for (const path of [...refused, dirname(process.execPath)]) {
+    await expect(makeEmpty(path, guard), path).rejects.toThrow(DirectoryRefused);
+    if (existsSync(path)) await expect(emptyIfThere(path, guard), path).rejects.toThrow(DirectoryRefused);
+  }
+  expect(existsSync(join(workdir, "precious"))).toBe(true);
+});
+
+test("a directory reached through a link is emptied; the link stays", async () => {
+  const { root, guard } = setup();
+  mkdirSync(join(root, "real"));
+  writeFileSync(join(root, "real", "file"), "");
+  symlinkSync(join(root, "real"), join(root, "link"));
+  await makeEmpty(join(root, "link"), guard);
+  expect(existsSync(join(root, "real", "file"))).toBe(false);
+  expect(realpathSync(join(root, "link"))).toBe(join(root, "real"));
+});
+
+test("links inside a directory are removed, never followed", async () => {
+  const { root, guard } = setup();
+  mkdirSync(join(root, "elsewhere"));
+  writeFileSync(join(root, "elsewhere", "precious"), "");
+  const path = await makeEmpty(join(root, "data"), guard);
+  symlinkSync(join(root, "elsewhere"), join(path, "link"));
+  await emptyIfThere(path, guard);
+  expect(existsSync(join(path, "link"))).toBe(false);
+  expect(existsSync(join(root, "elsewhere", "precious"))).toBe(true);
+});
+
+test("outputs moved aside leave their directory empty and in place; nested rules find theirs", async () => {
+  const { workdir } = setup();
+  mkdirSync(join(workdir, "out/inner"), { recursive: true });
+  writeFileSync(join(workdir, "out/inner/file"), "content");
+  const rules = [upload("out/inner"), upload("out"), upload("missing")];
+  const aside = await new Asides().move(rules, workdir, "job-1");
+  const [inner, outer, missing] = rules.map((rule) => aside.from(rule));
+  expect(readFileSync(join(inner ?? "", "file"), "utf8")).toBe("content");
+  expect(readFileSync(join(outer ?? "", "inner/file"), "utf8")).toBe("content");
+  expect(existsSync(missing ?? "")).toBe(true);
+  expect(existsSync(join(workdir, "out"))).toBe(true);
+  expect(existsSync(join(workdir, "out/inner"))).toBe(false);
+  await aside.remove();
+  expect(existsSync(outer ?? "")).toBe(false);
+});
+
+test("a directory with outputs aside inside cannot be left behind before they are gone", async () => {
+  const { root, workdir } = setup();
+  mkdirSync(join(workdir, "data/out"), { recursive: true });
+  const asides = new Asides();
+  const aside = await asides.move([upload("data/out")], workdir, "job-1");
+  symlinkSync(join(workdir, "data"), join(root, "link"));
+  expect(await asides.isInside(join(root, "link"))).toBe(true);
+  expect(await asides.isInside(join(workdir, "data/out"))).toBe(false);
+  let left = false;
+  const leaving = asides
+    .leave([join(workdir, "data")], () => undefined)
+    .then(() => {
+      left = true;
+    });
+  await new Promise(setImmediate);
+  expect(left).toBe(false);
+  await aside.remove();
+  await leaving;
+});
