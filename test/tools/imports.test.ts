@@ -13,7 +13,9 @@ function sourcesOf(folder: string): string[] {
 }
 
 it("src and worker-agent keep to the import table", () => {
-  const paths = [...sourcesOf("src"), ...sourcesOf("worker-agent")];
+  // Generated; it names the Worker's entry to type the bindings, and nothing runs of it.
+  const generated = "src/bindings.d.ts";
+  const paths = [...sourcesOf("src"), ...sourcesOf("worker-agent")].filter((path) => path !== generated);
   expect(paths.length).toBeGreaterThan(10);
   const broken = paths.flatMap((path) =>
     findForbiddenImports(path, readFileSync(join(projectRoot, path), "utf8")),
