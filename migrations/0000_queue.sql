@@ -5,6 +5,8 @@ CREATE TABLE `attempts` (
 	`instance_id` text,
 	`claimed` integer NOT NULL,
 	`acknowledged` integer,
+	`command_started` integer,
+	`died_early` integer DEFAULT false NOT NULL,
 	`ended` integer,
 	`end` text,
 	`end_op` text,
@@ -49,13 +51,17 @@ CREATE TABLE `jobs` (
 	`num_heartbeats` integer DEFAULT 0 NOT NULL,
 	`num_interruptions` integer DEFAULT 0 NOT NULL,
 	`machine_id` text,
+	`retry_delay` integer DEFAULT 0 NOT NULL,
+	`available_at` integer DEFAULT 0 NOT NULL,
+	`early_deaths` text DEFAULT '[]' NOT NULL,
+	`failed_reason` text,
 	`attempt` integer DEFAULT 0 NOT NULL,
 	`fresh` integer DEFAULT 1 NOT NULL,
 	`last_op` text
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `jobs_id` ON `jobs` (`id`);--> statement-breakpoint
-CREATE INDEX `jobs_queue` ON `jobs` (`user_id`,`container_group_id`,"priority" DESC,`fresh`,`created`) WHERE status = 'pending';--> statement-breakpoint
+CREATE INDEX `jobs_queue` ON `jobs` (`user_id`,`container_group_id`,"priority" DESC,`fresh`,`created`,`available_at`) WHERE status = 'pending';--> statement-breakpoint
 CREATE INDEX `jobs_running` ON `jobs` (`user_id`,`container_group_id`,`created`) WHERE status = 'running';--> statement-breakpoint
 CREATE INDEX `jobs_by_user` ON `jobs` (`user_id`,`created`);--> statement-breakpoint
 CREATE INDEX `jobs_by_user_status` ON `jobs` (`user_id`,`status`,`created`);--> statement-breakpoint

@@ -3,6 +3,7 @@ import { cors } from "hono/cors";
 import { authenticate } from "./middleware/authenticate.ts";
 import { respondNotFound, respondToError } from "./middleware/errors.ts";
 import { requestLog } from "./middleware/request-log.ts";
+import { agents } from "./routes/agents/index.ts";
 import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
@@ -37,6 +38,7 @@ export function createApp() {
   app.route("/", jobs);
   app.route("/", leases);
   app.route("/", work);
+  app.route("/", agents);
   app.route("/", users);
   return app;
 }

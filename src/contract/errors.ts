@@ -8,6 +8,7 @@ export const ErrorCode = z.enum([
   "not_found",
   "conflict",
   "payload_too_large",
+  "upgrade_required",
   "unavailable",
   "internal",
 ]);
@@ -18,6 +19,7 @@ export type ErrorCode = z.infer<typeof ErrorCode>;
  * - `superseded`: another attempt holds the job, or this one's lease has ended.
  * - `not_holder`: this machine (or lease token) does not hold the job.
  * - `completed`, `failed`, `canceled`: the job has ended so.
+ * - `not_ended`: only an ended job can be sent back.
  * - `unknown_job`: no such job of this user in this group.
  */
 export const RefusalReason = z.enum([
@@ -26,6 +28,7 @@ export const RefusalReason = z.enum([
   "completed",
   "failed",
   "canceled",
+  "not_ended",
   "unknown_job",
 ]);
 export type RefusalReason = z.infer<typeof RefusalReason>;

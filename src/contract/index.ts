@@ -3,5 +3,6 @@ export * from "./errors.ts";
 export * from "./job.ts";
 export * from "./lease.ts";
 export * from "./limits.ts";
+export * from "./socket.ts";
 export * from "./sync.ts";
 export * from "./user.ts";

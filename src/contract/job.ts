@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
 import { Bucket, Prefix, Sync } from "./sync.ts";
-import { Id, text } from "./text.ts";
+import { atMost, Id, text } from "./text.ts";
 
 /**
  * - `pending`: waiting; a claim moves it on.
@@ -41,13 +41,11 @@ export type LegacyStorage = z.infer<typeof LegacyStorage>;
 export const JobSubmission = z
   .object({
     command: text(limits.commandChars).min(1),
-    arguments: z.array(text(limits.argumentChars)).max(limits.arguments).default([]),
-    environment: z
-      .record(EnvironmentName, text(limits.environmentValueChars))
-      .refine((map) => Object.keys(map).length <= limits.environmentEntries, {
-        error: `has more than ${limits.environmentEntries} entries`,
-      })
-      .default({}),
+    arguments: atMost(limits.arguments, z.array(text(limits.argumentChars))).default([]),
+    environment: atMost(
+      limits.environmentEntries,
+      z.record(EnvironmentName, text(limits.environmentValueChars)),
+    ).default({}),
     container_group_id: Id.describe("The queue: the id of the container group whose nodes may run the job"),
     max_failures: z.int().min(1).max(limits.maxFailures).default(3),
     heartbeat_interval: z
@@ -58,6 +56,12 @@ export const JobSubmission = z
       .describe("Seconds; a lease lasts twice as long"),
     webhook: HttpUrl.nullish(),
     compression: z.boolean().default(false),
+    retry_delay_seconds: z
+      .int()
+      .min(0)
+      .max(limits.retryDelaySeconds)
+      .default(0)
+      .describe("Pause after a reported failure; doubles with each further one, up to an hour or this value"),
     priority: z
       .int()
       .min(-limits.priority)
@@ -101,6 +105,7 @@ export const Job = z.object({
   heartbeat_interval: z.int().describe("Seconds"),
   webhook: z.string().nullable(),
   compression: z.boolean(),
+  retry_delay_seconds: z.int().describe("Seconds"),
   priority: z.int(),
   sync: Sync.optional(),
   ...LegacyStorage.partial().shape,
@@ -113,6 +118,8 @@ export const Job = z.object({
   num_failures: z.int(),
   num_heartbeats: z.int().describe("Lease time held so far, in heartbeat intervals"),
   num_interruptions: z.int().describe("Attempts that ended because their node went silent"),
+  available: Time.nullable().describe("Not handed out before, after a failure with a retry delay"),
+  failed_reason: z.string().nullable().describe("Why it failed, in words, as far as anybody said"),
   machine_id: z.string().nullable().describe("The machine that touched it last"),
   attempt: z.int().describe("Number of the current or last attempt; 0 while never claimed"),
 });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { RefusalReason } from "./errors.ts";
 import { JobStatus } from "./job.ts";
 import { limits } from "./limits.ts";
-import { Id } from "./text.ts";
+import { Id, legible, text } from "./text.ts";
 
 /** How an attempt ended; design of each: docs/leases.md. `null` while it goes on. */
 export const AttemptEnd = z.enum([
@@ -28,11 +28,11 @@ export type Holder = z.infer<typeof Holder>;
 /** A report of an attempt's end: `completed`, `failed` or `released`, by the route it is sent to. */
 export const Report = Holder.extend({
   exit_code: z.int().min(-1).max(255).nullish(),
-  signal: z.string().max(32).nullish(),
+  signal: text(limits.signalChars).nullish(),
   reason: z
     .string()
     .nullish()
-    .transform((reason) => reason?.slice(0, limits.reasonChars))
+    .transform((reason) => (reason == null ? reason : legible(reason, limits.reasonChars)))
     .describe("In words, for people; cut at 1,000 characters"),
   bytes_downloaded: z.int().min(0).optional(),
   bytes_uploaded: z.int().min(0).optional(),
@@ -58,6 +58,12 @@ export const RenewalRequest = z.object({
         job_id: z.uuid(),
         attempt: z.int().min(1),
         lease_token: Id,
+        command_started: z.boolean().optional().describe("The command runs, or has run, in this attempt"),
+        progress: z
+          .int()
+          .min(0)
+          .optional()
+          .describe("Checkpoints or steps of this attempt so far; 0 for long tells that it gets nowhere"),
       }),
     )
     .min(1)
@@ -92,6 +98,8 @@ export const Attempt = z.object({
   acknowledged: Time.nullable().describe("First renewal; an attempt without one counts for nothing"),
   ended: Time.nullable(),
   end: AttemptEnd.nullable(),
+  command_started: Time.nullable().describe("When a renewal first told that the command runs"),
+  died_early: z.boolean().describe("Fell silent within 10 minutes of that, without progress"),
   exit_code: z.int().nullable(),
   signal: z.string().nullable(),
   reason: z.string().nullable(),

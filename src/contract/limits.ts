@@ -33,10 +33,16 @@ export const limits = {
   maxFailures: 1_000_000,
   /** One day: a longer silence than that is no heartbeat. */
   heartbeatIntervalSeconds: 86_400,
+  /** One day: whoever wants longer pauses submits again. */
+  retryDelaySeconds: 86_400,
   priority: 100,
   pageSize: 1000,
   page: 1_000_000,
   reasonChars: 1000,
+  /** SIGVTALRM and its kin. */
+  signalChars: 32,
   /** Leases that one renewal call may carry: slots of one agent and the uploads still going on. */
   renewals: 64,
+  /** One text on an agent's socket, either way: the longest has a job's id and a reason. */
+  socketMessageChars: 1024,
 } as const;

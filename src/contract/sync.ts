@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
-import { text } from "./text.ts";
+import { atMost, text } from "./text.ts";
 
 export const Bucket = text(limits.bucketChars).min(1);
 
@@ -41,8 +41,8 @@ export type SyncRule = DownloadRule | UploadRule;
 
 /** What to download before, keep uploading during, and upload after the command. */
 export const Sync = z.object({
-  before: z.array(DownloadRule).max(limits.syncRules).optional(),
-  during: z.array(UploadRule).max(limits.syncRules).optional(),
-  after: z.array(UploadRule).max(limits.syncRules).optional(),
+  before: atMost(limits.syncRules, z.array(DownloadRule)).optional(),
+  during: atMost(limits.syncRules, z.array(UploadRule)).optional(),
+  after: atMost(limits.syncRules, z.array(UploadRule)).optional(),
 });
 export type Sync = z.infer<typeof Sync>;

@@ -14,4 +14,28 @@ export function text(maxChars: number) {
 }
 
 /** Ids of groups, machines, instances and claims: UUIDs on SaladCloud, any short string elsewhere. */
-export const Id = text(limits.idChars).min(1);
+export const Id = text(limits.idChars)
+  .min(1)
+  .refine((id) => id !== "." && id !== "..", { error: 'must not be "." or "..": it has no place in a URL' });
+
+/**
+ * What a program said, made fit to be kept and shown: cut, without halves of characters, and NUL as a space. For texts that
+ * nobody should be refused for.
+ */
+export function legible(said: string, maxChars: number): string {
+  const cut = said.slice(0, maxChars).replaceAll("\0", " ");
+  return cut.replace(/[\ud800-\udbff]$/, "").toWellFormed();
+}
+
+/**
+ * A list or map of at most so many entries, counted before they are looked at: each bad entry is an issue of its own, and a
+ * million of them would take the isolate down.
+ */
+export function atMost<Schema extends z.ZodType>(entries: number, schema: Schema) {
+  return z.preprocess((value, context) => {
+    const count = typeof value === "object" && value !== null ? Object.keys(value).length : 0;
+    if (count <= entries) return value;
+    context.addIssue({ code: "custom", message: `has more than ${entries} entries` });
+    return z.NEVER;
+  }, schema);
+}

@@ -61,6 +61,13 @@ export const jobs = sqliteTable(
     numHeartbeats: integer("num_heartbeats").notNull().default(0),
     numInterruptions: integer("num_interruptions").notNull().default(0),
     machineId: text("machine_id"),
+    /** Seconds between a reported failure and the next hand-out; doubles with each further failure. */
+    retryDelay: integer("retry_delay").notNull().default(0),
+    /** Not handed out before. */
+    availableAt: integer("available_at").notNull().default(0),
+    /** Machines of the attempts in a row that died soon after their command's start, without progress (quarantine). */
+    earlyDeaths: text("early_deaths", { mode: "json" }).$type<string[]>().notNull().default([]),
+    failedReason: text("failed_reason"),
     /** Number of the current or last attempt, 0 before the first: the fence of every write an agent causes. */
     attempt: integer().notNull().default(0),
     /** 0 once an acknowledged attempt gave the job back: such jobs go before fresh ones. */
@@ -71,9 +78,10 @@ export const jobs = sqliteTable(
   (t) => [
     // Every read and write of one job.
     uniqueIndex("jobs_id").on(t.id),
-    // readHead, readHeadFor: the queue of one group, in the order in which it is handed out.
+    // readHead, readHeadFor: the queue of one group, in the order in which it is handed out; `available_at` at the end lets
+    // jobs that pause be passed over without touching their rows.
     index("jobs_queue")
-      .on(t.userId, t.containerGroupId, sql`${t.priority} DESC`, t.fresh, t.created)
+      .on(t.userId, t.containerGroupId, sql`${t.priority} DESC`, t.fresh, t.created, t.availableAt)
       .where(sql`status = 'pending'`),
     // readRunning (the cron sweep), readRunningOfGroup (purge).
     index("jobs_running").on(t.userId, t.containerGroupId, t.created).where(sql`status = 'running'`),
@@ -98,6 +106,10 @@ export const attempts = sqliteTable(
     claimed: integer().notNull(),
     /** First renewal. An attempt without one counts for nothing. */
     acknowledged: integer(),
+    /** When a renewal first told that the command runs. */
+    commandStarted: integer("command_started"),
+    /** Died soon after that, without a new checkpoint or step. */
+    diedEarly: integer("died_early", { mode: "boolean" }).notNull().default(false),
     ended: integer(),
     end: text().$type<AttemptEnd>(),
     /** The operation that ended it: how a report whose answer was lost finds out that it had been applied. */

@@ -17,21 +17,29 @@ export function nextAlarmMs(ctx: GroupContext): number | null {
   return ctx.rows.nextDueMs(ctx.ports.nowMs(), flushEveryMs, openRetryMs);
 }
 
-/** `dueMs`: for when the alarm had been set. The shell has set the next one already and catches what is thrown. */
-export async function onAlarm(ctx: GroupContext, dueMs: number | null): Promise<void> {
+/** The engine has set the next alarm already and catches what is thrown. */
+export async function onAlarm(ctx: GroupContext): Promise<void> {
   const nowMs = ctx.ports.nowMs();
-  const lateMs = dueMs === null ? 0 : nowMs - dueMs;
+  // Retry delays that have passed: the jobs wait in D1, and somebody may be waiting for them.
+  const available = ctx.rows.takeWakes(nowMs);
+  if (available > 0) {
+    ctx.head.invalidate();
+    ctx.ports.agents?.wake(available);
+  }
   for (const row of ctx.rows.open()) {
     if (!ctx.intents.isUnderWay(row.jobId)) await ctx.intents.resolve(row);
   }
-  await expireLapsed(ctx, lateMs);
+  await expireLapsed(ctx);
   await flush(ctx);
 }
 
-async function expireLapsed(ctx: GroupContext, lateMs: number): Promise<void> {
+async function expireLapsed(ctx: GroupContext): Promise<void> {
   const nowMs = ctx.ports.nowMs();
   let lapsed = ctx.rows.lapsed(nowMs);
-  if (lapsed.length === 0) return;
+  const [first] = lapsed;
+  if (!first) return;
+  // How late we are is told by the rows: an alarm may have been set anew meanwhile, for another reason.
+  const lateMs = nowMs - first.expiresMs;
   if (massExpiry(lapsed.length, ctx.rows.countHeld(), lateMs)) {
     const doubted = lapsed.filter((row) => !row.extended);
     for (const row of doubted) ctx.rows.extend(row.jobId, nowMs + row.termMs);
@@ -67,5 +75,4 @@ async function expire(ctx: GroupContext, lapsed: LeaseRow[]): Promise<void> {
   }
   if (writes.length === 0) return;
   await ctx.intents.end(writes);
-  ctx.head.invalidate();
 }

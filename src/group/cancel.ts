@@ -68,6 +68,8 @@ async function cancelWithoutLease(
     heartbeatMs: null,
     numHeartbeats: null,
     acknowledgedMs: null,
+    commandStartedMs: null,
+    diedEarly: null,
     banUntilMs: null,
     exitCode: null,
     signal: null,
@@ -94,10 +96,9 @@ export async function purge(ctx: GroupContext, key: GroupKey): Promise<PurgeAnsw
   try {
     for (let bite = 0; bite < maxBites; bite++) {
       ctx.head.invalidate();
-      const removed = (
-        await ctx.ports.d1.batch(purgePending(key.userId, key.containerGroupId, untilMs, purgeBite))
-      )[2];
-      const [running] = await ctx.ports.d1.batch([
+      // One transaction sees both: a job that goes from running to pending in between would be in neither.
+      const [, , removed, running] = await ctx.ports.d1.batch([
+        ...purgePending(key.userId, key.containerGroupId, untilMs, purgeBite),
         readRunningOfGroup(key.userId, key.containerGroupId, untilMs, cancelBite),
       ]);
       const jobIds = (running ?? []).map((record) => record.id as string);

@@ -7,6 +7,7 @@ import { jobFromRecord } from "../db/job-record.ts";
 import { readJob } from "../db/leases/claim.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import type { LeaseRow } from "./lease-rows.ts";
+import { liftBan } from "./lift-ban.ts";
 import type { ClaimAnswer, ClaimRequest, GroupKey } from "./protocol.ts";
 
 /** Candidates that D1 refused, before the claimer is told to come again: the page was stale throughout. */
@@ -18,13 +19,25 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
   const repeated = request.claimId === undefined ? undefined : ctx.rows.byClaim(request.claimId);
   if (repeated) return repeatClaim(ctx, repeated, request);
 
+  ctx.polls.note(request.machineId, ctx.ports.nowMs());
+  let lifted = false;
   for (let tried = 0; tried < maxCandidates; tried++) {
     const candidate = await ctx.head.take(
       key,
       request.machineId,
       ({ id }) => !ctx.rows.has(id) && !ctx.rows.coolingDown(id, request.machineId, ctx.ports.nowMs()),
     );
-    if (!candidate) return { ok: true, job: null };
+    if (!candidate) {
+      if (!lifted && (await liftBan(ctx, request.machineId))) {
+        lifted = true;
+        continue;
+      }
+      return { ok: true, job: null };
+    }
+    // Taken by another claimer past the page, or being canceled: since the choice, others had their turn.
+    if (ctx.rows.has(candidate.id)) continue;
+    // Another machine came with the same claim id meanwhile: it is spent.
+    if (request.claimId !== undefined && ctx.rows.byClaim(request.claimId)) return { ok: true, job: null };
 
     const nowMs = ctx.ports.nowMs();
     const row: LeaseRow = {
@@ -46,6 +59,8 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
       acknowledgedMs: null,
       renewedMs: null,
       flushedMs: nowMs,
+      commandStartedMs: null,
+      progress: 0,
       extended: false,
     };
     ctx.rows.insert(row);

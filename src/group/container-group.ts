@@ -7,29 +7,29 @@ import type { Statement } from "../db/statement.ts";
 import { Engine } from "./engine.ts";
 import type { SqlValue } from "./ports.ts";
 import type * as protocol from "./protocol.ts";
+import { Sockets } from "./sockets.ts";
 
-const dueKey = "alarm_due_ms";
-
-export class ContainerGroup extends DurableObject<Env> implements protocol.GroupApi {
+export class ContainerGroup extends DurableObject<Env> implements protocol.GroupApi, protocol.AgentsApi {
   readonly #engine: Engine;
+  readonly #sockets: Sockets;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const { storage } = ctx;
+    this.#sockets = new Sockets(ctx);
     this.#engine = new Engine({
       d1: { batch: (statements) => runBatch(env.DB, statements) },
       sql: { exec: (sql, ...params: SqlValue[]) => storage.sql.exec(sql, ...params).toArray() },
       alarm: {
         set: (atMs) => {
-          // Both become durable with the rows that were written in this step, or none does.
-          storage.kv.put(dueKey, atMs);
+          // Becomes durable with the rows that were written in this step.
           void storage.setAlarm(atMs);
         },
         clear: () => {
-          storage.kv.delete(dueKey);
           void storage.deleteAlarm();
         },
       },
+      agents: this.#sockets,
       nowMs: () => Date.now(),
       operationId: () => crypto.randomUUID(),
       leaseToken: () => randomToken(),
@@ -41,11 +41,7 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
     return this.#engine.claim(key, request);
   }
 
-  renew(
-    key: protocol.GroupKey,
-    machineId: string,
-    leases: { jobId: string; attempt?: number; leaseToken?: string }[],
-  ) {
+  renew(key: protocol.GroupKey, machineId: string, leases: protocol.Renewal[]) {
     return this.#engine.renew(key, machineId, leases);
   }
 
@@ -71,16 +67,41 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
     return this.#engine.live(key, jobId);
   }
 
-  jobsAdded(key: protocol.GroupKey, priority: number) {
-    return this.#engine.jobsAdded(key, priority);
+  jobsAdded(key: protocol.GroupKey, priority: number, count?: number) {
+    return this.#engine.jobsAdded(key, priority, count);
   }
 
   reconcile(key: protocol.GroupKey, running: protocol.RunningJob[]) {
     return this.#engine.reconcile(key, running);
   }
 
+  drain(machineIds: string[]) {
+    return this.#sockets.drain(machineIds);
+  }
+
+  resume(machineIds: string[]) {
+    return this.#sockets.resume(machineIds);
+  }
+
+  /** Only agents' sockets come this way, and only from the API's own route (address.ts). */
+  override fetch(request: Request): Response {
+    return this.#sockets.accept(request);
+  }
+
+  override webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): void {
+    this.#sockets.heard(socket, text);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#sockets.closed(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#sockets.closed(socket);
+  }
+
   override async alarm(): Promise<void> {
-    await this.#engine.alarm(this.ctx.storage.kv.get<number>(dueKey) ?? null);
+    await this.#engine.alarm();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Intents } from "./intents.ts";
 import type { LeaseRows } from "./lease-rows.ts";
+import type { Polls } from "./polls.ts";
 import type { Ports } from "./ports.ts";
 import type { QueueHead } from "./queue-head.ts";
 
@@ -12,6 +13,7 @@ export interface GroupContext {
   rows: LeaseRows;
   intents: Intents;
   head: QueueHead;
+  polls: Polls;
   /** Makes sure that the alarm rings at `atMs` or before. */
   armAlarm(atMs: number): void;
 }

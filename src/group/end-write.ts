@@ -1,5 +1,6 @@
 import type { EndKind, EndWrite } from "../db/leases/end.ts";
 import { banMs, heldIntervals } from "../domain/lease.ts";
+import { diedEarly } from "../domain/retry.ts";
 import type { LeaseRow } from "./lease-rows.ts";
 import type { SettleFacts } from "./protocol.ts";
 
@@ -23,6 +24,9 @@ export function endWriteOf(
     numHeartbeats: row.baseHeartbeats + heldIntervals(row),
     // Whoever reports has been there, even if its first renewal was lost.
     acknowledgedMs: row.acknowledgedMs ?? (reported ? nowMs : null),
+    commandStartedMs: row.commandStartedMs,
+    diedEarly:
+      kind === "interrupted" ? diedEarly({ ...row, lastSeenMs: row.renewedMs ?? row.grantedMs }) : null,
     banUntilMs: kind === "failed" ? nowMs + banMs : null,
     exitCode: facts.exitCode ?? null,
     signal: facts.signal ?? null,
@@ -54,6 +58,8 @@ export function barringRow(write: EndWrite): LeaseRow {
     grantedMs: write.nowMs,
     expiresMs: write.nowMs,
     acknowledgedMs: write.acknowledgedMs,
+    commandStartedMs: null,
+    progress: 0,
     renewedMs: null,
     flushedMs: write.nowMs,
     extended: false,

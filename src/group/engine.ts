@@ -3,12 +3,14 @@
  * given. The Durable Object is a shell around it; the simulation runs this very class.
  */
 import { heldIntervals } from "../domain/lease.ts";
+import { afterEnd } from "./after-end.ts";
 import { nextAlarmMs, onAlarm } from "./alarm.ts";
 import { cancel, purge } from "./cancel.ts";
 import { claim } from "./claim.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { Intents } from "./intents.ts";
 import { LeaseRows } from "./lease-rows.ts";
+import { Polls } from "./polls.ts";
 import type { Ports } from "./ports.ts";
 import type * as protocol from "./protocol.ts";
 import { QueueHead } from "./queue-head.ts";
@@ -33,8 +35,9 @@ export class Engine implements protocol.GroupApi {
     this.#ctx = {
       ports,
       rows,
-      intents: new Intents(ports, rows),
+      intents: new Intents(ports, rows, (ended) => afterEnd(this.#ctx, ended)),
       head: new QueueHead(ports.d1, ports.nowMs),
+      polls: new Polls(ports.nowMs()),
       armAlarm: (atMs) => this.#armAlarm(atMs),
     };
     // What an earlier life left open is looked at soon; and a lost alarm comes back.
@@ -66,7 +69,7 @@ export class Engine implements protocol.GroupApi {
   async renew(
     key: protocol.GroupKey,
     machineId: string,
-    leases: { jobId: string; attempt?: number; leaseToken?: string }[],
+    leases: protocol.Renewal[],
   ): Promise<protocol.RenewAnswer[]> {
     return renew(this.#ctx, key, machineId, leases);
   }
@@ -99,21 +102,22 @@ export class Engine implements protocol.GroupApi {
     };
   }
 
-  async jobsAdded(_key: protocol.GroupKey, priority: number): Promise<void> {
+  async jobsAdded(_key: protocol.GroupKey, priority: number, count = 1): Promise<void> {
     this.#ctx.head.noteAdded(priority);
+    this.#ports.agents?.wake(count);
   }
 
   async reconcile(_key: protocol.GroupKey, running: protocol.RunningJob[]): Promise<protocol.Mended> {
     return reconcile(this.#ctx, running);
   }
 
-  /** `dueMs`: for when it had been set, as far as the caller knows. Never rejects. */
-  async alarm(dueMs: number | null): Promise<void> {
+  /** Never rejects. */
+  async alarm(): Promise<void> {
     // The next one first: whatever happens below, the group is looked at again.
     this.#setAlarm(this.#ports.nowMs() + fallbackAlarmMs);
     let notBeforeMs = 0;
     try {
-      await onAlarm(this.#ctx, dueMs);
+      await onAlarm(this.#ctx);
     } catch (error) {
       this.#ports.log({ severity: "error", event: "alarm_failed", detail: String(error) });
       // What failed is still due: do not spin on it.

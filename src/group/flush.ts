@@ -53,6 +53,8 @@ export async function dropEnded(ctx: GroupContext, suspects: LeaseRow[]): Promis
     if (now?.phase !== "held" || now.attempt !== row.attempt || now.opId !== row.opId) continue;
     if (!ctx.rows.remove(row.jobId, row.opId)) continue;
     dropped.push(row.jobId);
+    const { jobId, attempt, machineId } = row;
+    if (machineId !== null) ctx.ports.agents?.ended({ jobId, attempt, machineId });
     ctx.ports.log({
       severity: "warning",
       event: "lease_dropped",

@@ -22,18 +22,28 @@ export type ClaimOutcome =
   | { kind: "unknown" };
 
 export type EndOutcome =
-  /** `status`: what became of the job. `repeat`: this end had been recorded before. */
+  /** `repeat`: this end had been recorded before. */
   { kind: "applied"; repeat: boolean } | { kind: "refused"; reason: RefusalReason } | { kind: "unknown" };
+
+/** What became of a job when an operation ended its attempt, as far as D1 has said. */
+export interface Ended {
+  write: EndWrite;
+  /** Null: the write was applied earlier, and only read back. */
+  job: { status: JobRow["status"]; availableMs: number } | null;
+}
 
 export class Intents {
   readonly #ports: Ports;
   readonly #rows: LeaseRows;
+  readonly #onEnded: (ended: Ended) => void;
   /** Operations of this life of the object that are under way, by job: others await them instead of guessing. */
   readonly #underWay = new Map<string, Promise<unknown>>();
 
-  constructor(ports: Ports, rows: LeaseRows) {
+  /** `onEnded`: told of each end that D1 has recorded, once its row is gone. */
+  constructor(ports: Ports, rows: LeaseRows, onEnded: (ended: Ended) => void) {
     this.#ports = ports;
     this.#rows = rows;
+    this.#onEnded = onEnded;
   }
 
   isUnderWay(jobId: string): boolean {
@@ -156,13 +166,19 @@ export class Intents {
     const outcomes: EndOutcome[] = [];
     let at = 0;
     for (const [i, write] of writes.entries()) {
-      const updated = failed === undefined ? results[at] : undefined;
+      const updated: SqlRecord | undefined = failed === undefined ? results[at]?.[0] : undefined;
       at += batches[i]?.length ?? 0;
-      const outcome: EndOutcome =
-        updated && updated.length > 0
-          ? { kind: "applied", repeat: false }
-          : await this.#readBackEnd(write, failed);
+      const outcome: EndOutcome = updated
+        ? { kind: "applied", repeat: false }
+        : await this.#readBackEnd(write, failed);
       if (outcome.kind !== "unknown") this.#rows.remove(write.jobId, write.opId);
+      if (outcome.kind === "applied") {
+        const job = updated && {
+          status: updated.status as JobRow["status"],
+          availableMs: updated.available_at as number,
+        };
+        this.#onEnded({ write, job: job ?? null });
+      }
       outcomes.push(outcome);
     }
     return outcomes;

@@ -33,12 +33,17 @@ export interface LeaseRow {
   acknowledgedMs: number | null;
   renewedMs: number | null;
   flushedMs: number;
+  /** First renewal that told that the command runs; null: none did. */
+  commandStartedMs: number | null;
+  /** Checkpoints or steps that the attempt has told of. */
+  progress: number;
   /** Its expiry was doubted and put off once; a renewal forgets that. */
   extended: boolean;
 }
 
 const columns = `job_id, attempt, phase, op_id, ending, claim_id, machine_id, instance_id, token, interval_ms, term_ms,
-  base_heartbeats, beats, granted_ms, expires_ms, acknowledged_ms, renewed_ms, flushed_ms, extended`;
+  base_heartbeats, beats, granted_ms, expires_ms, acknowledged_ms, renewed_ms, flushed_ms,
+  command_started_ms, progress, extended`;
 
 export class LeaseRows {
   readonly #sql: SqlPort;
@@ -88,7 +93,9 @@ export class LeaseRows {
   /** When something is due next: an expiry, a flush (`flushEveryMs` after the last), an open intent at once. */
   nextDueMs(nowMs: number, flushEveryMs: number, openRetryMs: number): number | null {
     const due = this.#sql.exec(
-      `SELECT MIN(CASE WHEN phase = 'held' THEN MIN(expires_ms, flushed_ms + ?) ELSE ? END) AS due FROM leases`,
+      `SELECT MIN(due) AS due FROM (
+         SELECT CASE WHEN phase = 'held' THEN MIN(expires_ms, flushed_ms + ?) ELSE ? END AS due FROM leases
+         UNION ALL SELECT at_ms FROM wakes)`,
       flushEveryMs,
       nowMs + openRetryMs,
     )[0]?.due;
@@ -97,7 +104,7 @@ export class LeaseRows {
 
   insert(row: LeaseRow): void {
     this.#sql.exec(
-      `INSERT INTO leases (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO leases (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.jobId,
       row.attempt,
       row.phase,
@@ -116,6 +123,8 @@ export class LeaseRows {
       row.acknowledgedMs,
       row.renewedMs,
       row.flushedMs,
+      row.commandStartedMs,
+      row.progress,
       row.extended ? 1 : 0,
     );
   }
@@ -150,15 +159,22 @@ export class LeaseRows {
   }
 
   /** A renewal: stored before it is answered. Refuses a row that is ending. */
-  renew(jobId: string, attempt: number, nowMs: number, token: string | null): boolean {
+  renew(
+    jobId: string,
+    attempt: number,
+    nowMs: number,
+    told: { commandStarted: boolean; progress: number },
+  ): boolean {
     return this.#changed(
       `UPDATE leases SET expires_ms = ?1 + term_ms, renewed_ms = ?1, beats = beats + 1, extended = 0,
-         acknowledged_ms = COALESCE(acknowledged_ms, ?1), token = COALESCE(token, ?2)
-       WHERE job_id = ?3 AND attempt = ?4 AND phase = 'held' RETURNING 1`,
+         acknowledged_ms = COALESCE(acknowledged_ms, ?1),
+         command_started_ms = COALESCE(command_started_ms, CASE WHEN ?4 THEN ?1 END), progress = MAX(progress, ?5)
+       WHERE job_id = ?2 AND attempt = ?3 AND phase = 'held' RETURNING 1`,
       nowMs,
-      token,
       jobId,
       attempt,
+      told.commandStarted ? 1 : 0,
+      told.progress,
     );
   }
 
@@ -240,6 +256,16 @@ export class LeaseRows {
     );
   }
 
+  /** The job waits in D1 until then: the alarm wakes somebody. */
+  wakeAt(jobId: string, atMs: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO wakes (job_id, at_ms) VALUES (?, ?)", jobId, atMs);
+  }
+
+  /** Forgets the wakes that are due and returns how many there were. */
+  takeWakes(nowMs: number): number {
+    return this.#sql.exec("DELETE FROM wakes WHERE at_ms <= ? RETURNING 1", nowMs).length;
+  }
+
   #read(where: string, ...params: SqlValue[]): LeaseRow[] {
     return this.#sql.exec(`SELECT ${columns} FROM leases ${where}`, ...params).map(leaseFromRecord);
   }
@@ -259,13 +285,14 @@ const schema = [
     claim_id TEXT, machine_id TEXT, instance_id TEXT, token TEXT, interval_ms INTEGER NOT NULL,
     term_ms INTEGER NOT NULL, base_heartbeats INTEGER NOT NULL, beats INTEGER NOT NULL, granted_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL, acknowledged_ms INTEGER, renewed_ms INTEGER, flushed_ms INTEGER NOT NULL,
-    extended INTEGER NOT NULL
+    command_started_ms INTEGER, progress INTEGER NOT NULL, extended INTEGER NOT NULL
   ) WITHOUT ROWID`,
   // byClaim
   "CREATE UNIQUE INDEX IF NOT EXISTS leases_claim ON leases (claim_id) WHERE claim_id IS NOT NULL",
   `CREATE TABLE IF NOT EXISTS attempt_floors (
     job_id TEXT PRIMARY KEY, attempt INTEGER NOT NULL, set_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
+  "CREATE TABLE IF NOT EXISTS wakes (job_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID",
   `CREATE TABLE IF NOT EXISTS cooldowns (
     job_id TEXT NOT NULL, machine_id TEXT NOT NULL, until_ms INTEGER NOT NULL, PRIMARY KEY (job_id, machine_id)
   ) WITHOUT ROWID`,
@@ -290,6 +317,8 @@ function leaseFromRecord(record: SqlRecord): LeaseRow {
     expiresMs: record.expires_ms as number,
     acknowledgedMs: record.acknowledged_ms as number | null,
     renewedMs: record.renewed_ms as number | null,
+    commandStartedMs: record.command_started_ms as number | null,
+    progress: record.progress as number,
     flushedMs: record.flushed_ms as number,
     extended: record.extended === 1,
   };

@@ -2,6 +2,7 @@
  * What the engine of a group needs from the world. The Durable Object gives it D1, its SQLite and its alarm; the
  * simulation gives it Node's SQLite, a virtual clock and faults.
  */
+import type { RefusalReason } from "../contract/index.ts";
 import type { SqlRecord } from "../db/job-record.ts";
 import type { Statement } from "../db/statement.ts";
 
@@ -22,6 +23,17 @@ export interface AlarmPort {
   clear(): void;
 }
 
+/**
+ * The agents that keep a socket to the group (docs/sockets.md). Nothing but hints go through it: a lost one costs a poll,
+ * or waits for the next renewal.
+ */
+export interface AgentsPort {
+  /** So many jobs became available: wakes as many agents. Those of `lastMachineId` only if no other waits. */
+  wake(count: number, lastMachineId?: string | null): void;
+  /** D1 has ended this attempt of that machine; why, for people. */
+  ended(lease: { jobId: string; attempt: number; machineId: string }, reason?: RefusalReason): void;
+}
+
 /** One line per thing worth telling an operator; `event` is from a fixed list. */
 export interface EngineEvent {
   severity: "info" | "warning" | "error";
@@ -32,6 +44,8 @@ export interface EngineEvent {
     | "expiry_doubted"
     | "lease_adopted"
     | "lease_dropped"
+    | "ban_lifted"
+    | "job_quarantined"
     | "alarm_failed";
   jobId?: string;
   attempt?: number;
@@ -42,6 +56,8 @@ export interface Ports {
   d1: D1Port;
   sql: SqlPort;
   alarm: AlarmPort;
+  /** Absent: no agent has a socket. */
+  agents?: AgentsPort;
   nowMs(): number;
   /** A new operation id. */
   operationId(): string;

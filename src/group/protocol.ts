@@ -36,6 +36,17 @@ export type ClaimAnswer =
   | { ok: true; job: null }
   | Unavailable;
 
+/** One lease to renew, and how its attempt gets on. */
+export interface Renewal {
+  jobId: string;
+  attempt?: number;
+  leaseToken?: string;
+  /** The command runs. */
+  commandStarted?: boolean;
+  /** Checkpoints or steps of this attempt so far. */
+  progress?: number;
+}
+
 export type RenewAnswer =
   | { status: "running"; leaseSeconds: number }
   | { status: "canceled"; reason: RefusalReason }
@@ -87,11 +98,7 @@ export interface Mended {
 export interface GroupApi {
   claim(key: GroupKey, request: ClaimRequest): Promise<ClaimAnswer>;
   /** In request order. */
-  renew(
-    key: GroupKey,
-    machineId: string,
-    leases: { jobId: string; attempt?: number; leaseToken?: string }[],
-  ): Promise<RenewAnswer[]>;
+  renew(key: GroupKey, machineId: string, leases: Renewal[]): Promise<RenewAnswer[]>;
   settle(
     key: GroupKey,
     jobId: string,
@@ -103,7 +110,17 @@ export interface GroupApi {
   /** Removes the pending jobs and cancels the running ones that exist now. */
   purge(key: GroupKey): Promise<PurgeAnswer>;
   live(key: GroupKey, jobId: string): Promise<LiveLease | null>;
-  /** Jobs were added; the highest priority among them. A hint: losing it delays a claim's view by 2 s at most. */
-  jobsAdded(key: GroupKey, priority: number): Promise<void>;
+  /**
+   * Jobs were added: the highest priority among them, and how many they are (default 1). A hint: losing it delays a
+   * claim's view by 2 s at most, and leaves waiting agents to their next poll.
+   */
+  jobsAdded(key: GroupKey, priority: number, count?: number): Promise<void>;
   reconcile(key: GroupKey, running: RunningJob[]): Promise<Mended>;
+}
+
+/** What the group tells its agents over their sockets. Both answer how many sockets were told. */
+export interface AgentsApi {
+  /** These machines shall claim no more; also after their sockets come back, until `resume`, for a day at most. */
+  drain(machineIds: string[]): Promise<number>;
+  resume(machineIds: string[]): Promise<number>;
 }

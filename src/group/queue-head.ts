@@ -46,8 +46,8 @@ export class QueueHead {
 
   /**
    * Takes the first job that `allowed` lets this machine have off the page; null when D1 has none. Rejects when D1
-   * cannot be read. The caller re-checks `allowed` by its own rows right after: nothing is awaited between the
-   * choice and the return.
+   * cannot be read. The caller looks once more whether the job is still free: others
+   * have had their turn since the choice.
    */
   async take(
     key: GroupKey,
@@ -77,6 +77,11 @@ export class QueueHead {
     const at = this.#items.findIndex(mayHave);
     if (at === -1) return null;
     return this.#items.splice(at, 1)[0] ?? null;
+  }
+
+  /** Jobs of the last page that nobody took: closed to those who asked. */
+  left(): readonly Candidate[] {
+    return this.#items;
   }
 
   /** One read for all who wait. */

@@ -49,6 +49,8 @@ async function adopt(ctx: GroupContext, jobIds: string[]): Promise<string[]> {
       acknowledgedMs: record.acknowledged,
       renewedMs: null,
       flushedMs: nowMs,
+      commandStartedMs: null,
+      progress: 0,
       extended: false,
     });
     ctx.armAlarm(nowMs + termMs);

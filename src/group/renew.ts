@@ -7,13 +7,7 @@ import { readStanding, type Standing } from "../db/leases/end.ts";
 import { holds, leaseTermSeconds, oldWorkerTermMs } from "../domain/lease.ts";
 import type { GroupContext } from "./context.ts";
 import { refusalOf } from "./intents.ts";
-import type { GroupKey, HolderClaim, RenewAnswer } from "./protocol.ts";
-
-export interface Renewal {
-  jobId: string;
-  attempt?: number;
-  leaseToken?: string;
-}
+import type { GroupKey, HolderClaim, RenewAnswer, Renewal } from "./protocol.ts";
 
 export async function renew(
   ctx: GroupContext,
@@ -39,7 +33,10 @@ function renewHeld(ctx: GroupContext, caller: Caller): RenewAnswer | null {
     const newer = caller.attempt !== undefined && caller.attempt !== row.attempt;
     return { status: "canceled", reason: newer ? "superseded" : "not_holder" };
   }
-  ctx.rows.renew(row.jobId, row.attempt, ctx.ports.nowMs(), caller.leaseToken ?? null);
+  ctx.rows.renew(row.jobId, row.attempt, ctx.ports.nowMs(), {
+    commandStarted: caller.commandStarted ?? false,
+    progress: caller.progress ?? 0,
+  });
   return { status: "running", leaseSeconds: row.termMs / 1000 };
 }
 
@@ -99,6 +96,8 @@ function adoptHolder(ctx: GroupContext, caller: Caller, standing: Standing): Ren
     acknowledgedMs: standing.its_acknowledged ?? nowMs,
     renewedMs: nowMs,
     flushedMs: nowMs,
+    commandStartedMs: null,
+    progress: 0,
     extended: false,
   });
   ctx.armAlarm(nowMs + termMs);

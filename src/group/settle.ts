@@ -94,11 +94,10 @@ async function settleWithoutLease(
 /** Whether this very end of this machine's attempt stands already: its first report got through, its answer did not. */
 function isRepeat(standing: Standing, kind: SettleKind, holder: HolderClaim): boolean {
   if (standing.its_end === kind && standing.its_machine_id === holder.machineId) return true;
-  if (standing.attempt !== 0 || holder.attempt !== undefined || standing.machine_id !== holder.machineId) {
-    return false;
-  }
-  // Never claimed: no attempt tells. The job's own end does, or the ban that the failure left.
-  return standing.status === kind || (kind === "failed" && standing.banned === 1);
+  if (standing.attempt !== 0 || holder.attempt !== undefined) return false;
+  // Never claimed: no attempt tells. The ban that this machine's failure left does, or the job's own end.
+  if (kind === "failed" && standing.banned === 1) return true;
+  return standing.status === kind && standing.machine_id === holder.machineId;
 }
 
 function isCurrent(standing: Standing, holder: HolderClaim): boolean {
@@ -122,6 +121,8 @@ function endWithoutRow(ctx: GroupContext, request: SettleRequest, standing: Stan
     heartbeatMs: nowMs,
     numHeartbeats: null,
     acknowledgedMs: nowMs,
+    commandStartedMs: null,
+    diedEarly: null,
     banUntilMs: kind === "failed" ? nowMs + banMs : null,
     exitCode: facts.exitCode ?? null,
     signal: facts.signal ?? null,
@@ -136,7 +137,5 @@ async function finish(ctx: GroupContext, write: EndWrite): Promise<SettleAnswer>
   const [outcome] = await ctx.intents.end([write]);
   if (!outcome || outcome.kind === "unknown") return unavailable;
   if (outcome.kind === "refused") return refused(outcome.reason);
-  // It may be back in the queue, before fresh jobs.
-  if (write.kind !== "completed") ctx.head.invalidate();
   return { ok: true, repeat: outcome.repeat };
 }

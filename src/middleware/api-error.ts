@@ -10,6 +10,7 @@ export interface ErrorFacts {
   not_found: { what: "job" | "user" | "route" };
   conflict: { reason: RefusalReason };
   payload_too_large: { what: "body" | "job"; limitBytes: number; index?: number };
+  upgrade_required: Record<never, never>;
   unavailable: Record<never, never>;
   internal: Record<never, never>;
 }

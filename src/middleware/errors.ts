@@ -51,6 +51,10 @@ function respond(c: Context<AppEnv>, fault: Fault): Response {
       const message = `${subject} is larger than ${limitBytes} bytes`;
       return c.json<ErrorBody>({ error: fault.code, message, index }, 413);
     }
+    case "upgrade_required":
+      return c.json<ErrorBody>({ error: fault.code, message: "this route is a WebSocket" }, 426, {
+        Upgrade: "websocket",
+      });
     case "unavailable":
       // Overload and resets pass within seconds; clients add their own backoff.
       return c.json<ErrorBody>({ error: fault.code, message: "not possible just now, try again" }, 503, {
@@ -67,5 +71,6 @@ const refusals: Record<RefusalReason, string> = {
   completed: "the job has completed",
   failed: "the job has failed",
   canceled: "the job has been canceled",
+  not_ended: "the job has not ended",
   unknown_job: "no such job in this container group",
 };

@@ -1,7 +1,30 @@
-import type { ZodError } from "zod";
+import { type ZodError, z } from "zod";
 import { ApiError } from "../middleware/api-error.ts";
 
-/** The first issue of a failed validation as a 400 that names the field; in a batch also the job. */
+const expectations: Record<string, string> = {
+  string: "must be a string",
+  number: "must be a number",
+  int: "must be a whole number",
+  boolean: "must be true or false",
+  array: "must be an array",
+  object: "must be an object",
+  record: "must be an object",
+};
+
+// Zod's own words speak of JavaScript ("received undefined", "received NaN"). What an issue was about is known only while
+// zod words it, hence here and not below; a schema's own `error` goes before this.
+z.config({
+  customError(issue) {
+    const isOfType = issue.code === "invalid_type";
+    if (issue.input === undefined && (isOfType || issue.code === "invalid_value")) return "is missing";
+    return isOfType ? expectations[issue.expected] : undefined;
+  },
+});
+
+/**
+ * The first issue of a failed validation, in the order of the schema's fields, as a 400 that names the field; in a
+ * batch also the job.
+ */
 export function invalidRequest(error: ZodError): ApiError {
   const issue = error.issues[0];
   if (!issue) return new ApiError("invalid_request", { problem: "is malformed" });

@@ -50,6 +50,7 @@ const refusalDescriptions = {
   404: "There is no such thing, or it is another user's",
   409: "Refused by the state of the job; `reason` tells which",
   413: "Larger than allowed",
+  426: "Only as a WebSocket",
   503: "Not possible just now; ask again after Retry-After",
 } as const;
 

@@ -30,6 +30,16 @@ describe("claim", () => {
     expect(world.job("b").status).toBe("pending");
   });
 
+  test("one claim id from two machines at the same moment: one of them gets the job", async () => {
+    const world = new World();
+    world.addJob("a");
+    world.addJob("b");
+    const both = await Promise.all([world.claim("m1", "claim-x"), world.claim("m2", "claim-x")]);
+    expect(both.filter(Boolean)).toHaveLength(1);
+    expect(world.leases()).toHaveLength(1);
+    expect(world.events).toEqual([]);
+  });
+
   test("two requests of one claim id at the same moment take one job", async () => {
     const world = new World();
     world.addJob("a");

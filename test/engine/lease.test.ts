@@ -72,6 +72,31 @@ describe("renewal and expiry", () => {
     expect(await world.renew(held)).toMatchObject({ status: "running" });
   });
 
+  test("the object comes back after an outage with operations left open: who could not renew is not expired at once", async () => {
+    const world = new World();
+    world.addJob("a", { heartbeat_interval: 10 });
+    world.addJob("b");
+    const held = must(await world.claim("m1"));
+    await world.renew(held);
+    const other = must(await world.claim("m2"));
+    world.faultOf = () => "refused";
+    await world.settle(other, "completed");
+    world.nowMs += 28_000;
+    world.faultOf = () => undefined;
+    world.restart();
+    await world.advance(1_500);
+    expect(world.job("b").status).toBe("completed");
+    expect(await world.renew(held)).toMatchObject({ status: "running" });
+  });
+
+  test("an old worker's lease is not taken over by a heartbeat that brings a token", async () => {
+    const world = new World();
+    world.addJob("a");
+    await world.engine.claim(key, { machineId: "old" });
+    await world.engine.renew(key, "old", [{ jobId: "a", leaseToken: "mine-now" }]);
+    expect(await world.engine.renew(key, "old", [{ jobId: "a" }])).toMatchObject([{ status: "running" }]);
+  });
+
   test("a lost row is adopted when its holder renews", async () => {
     const { world, held } = await worldWithHolder();
     world.loseObject();

@@ -152,6 +152,16 @@ describe("reports", () => {
     expect(world.job("b")).toMatchObject({ status: "pending", num_failures: 1 });
   });
 
+  test("an unclaimed job's failure, repeated after another machine's, counts once for each", async () => {
+    const world = new World();
+    world.addJob("a");
+    const fail = (machineId: string) => world.engine.settle(key, "a", "failed", { machineId }, {});
+    expect(await fail("m1")).toEqual({ ok: true, repeat: false });
+    expect(await fail("m2")).toEqual({ ok: true, repeat: false });
+    expect(await fail("m1")).toEqual({ ok: true, repeat: true });
+    expect(world.job("a")).toMatchObject({ status: "pending", num_failures: 2 });
+  });
+
   test("an unclaimed job whose report D1 has not heard yet is given to nobody", async () => {
     const world = new World();
     world.addJob("a");
@@ -246,6 +256,20 @@ describe("cancel and purge", () => {
     expect(await world.renew(held)).toEqual({ status: "canceled", reason: "canceled" });
     const left = world.d1.prepare("SELECT id FROM jobs WHERE status = 'pending' ORDER BY id").all();
     expect(left.map((row) => row.id)).toEqual(["elsewhere", "foreign"]);
+    expect(await world.claim("m2")).toBeNull();
+  });
+
+  test("a job given back while the purge runs does not slip through it", async () => {
+    const { world, held } = await worldWithHolder();
+    let released: Promise<unknown> | undefined;
+    world.whileWaiting = (s) => {
+      // The purge has seen what waits and what runs; now the running one goes back to the queue.
+      if (writes(s, "DELETE FROM jobs")) released ??= world.settle(held, "released");
+    };
+    expect(await world.engine.purge(key)).toEqual({ ok: true, count: 1 });
+    await released;
+    const { status } = world.job("a");
+    expect(status).toBe("canceled");
     expect(await world.claim("m2")).toBeNull();
   });
 

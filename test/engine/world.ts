@@ -30,6 +30,9 @@ export class World {
   readonly events: EngineEvent[] = [];
   /** Batches that reached D1, for counting statements. */
   statements = 0;
+  /** What connected agents were told. */
+  woken = 0;
+  readonly told: string[] = [];
   /** Asked before each batch; what it returns happens. */
   faultOf: (statements: Statement[]) => Fault | undefined = () => undefined;
   /** Runs between a batch's application and its answer: what others do while the engine waits. */
@@ -75,6 +78,14 @@ export class World {
       operationId: () => `op-${++this.#serial}`,
       leaseToken: () => `token-${++this.#serial}`,
       log: (event) => this.events.push(event),
+      agents: {
+        wake: (count) => {
+          this.woken += count;
+        },
+        ended: ({ jobId, attempt }, reason) => {
+          this.told.push(`${jobId} ${attempt} ${reason}`);
+        },
+      },
     });
   }
 
@@ -117,10 +128,9 @@ export class World {
   async advance(ms: number, lateMs = 0): Promise<void> {
     const untilMs = this.nowMs + ms;
     while (this.alarmMs !== null && this.alarmMs + lateMs <= untilMs) {
-      const dueMs = this.alarmMs;
-      this.nowMs = Math.max(this.nowMs, dueMs + lateMs);
+      this.nowMs = Math.max(this.nowMs, this.alarmMs + lateMs);
       this.alarmMs = null;
-      await this.engine.alarm(dueMs);
+      await this.engine.alarm();
     }
     this.nowMs = untilMs;
   }

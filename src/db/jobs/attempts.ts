@@ -4,8 +4,8 @@ import type { Statement } from "../statement.ts";
 /** The newest attempts of a job, newest first. Index: the key of attempts. */
 export function listAttempts(jobId: string, limit: number): Statement {
   return {
-    sql: `SELECT number, machine_id, instance_id, claimed, acknowledged, ended, end, exit_code, signal, reason,
-            bytes_downloaded, bytes_uploaded
+    sql: `SELECT number, machine_id, instance_id, claimed, acknowledged, ended, end, command_started, died_early,
+            exit_code, signal, reason, bytes_downloaded, bytes_uploaded
           FROM attempts WHERE job_id = ?1 ORDER BY number DESC LIMIT ?2`,
     params: [jobId, limit],
   };
@@ -20,6 +20,8 @@ export interface AttemptRecord {
   acknowledged: number | null;
   ended: number | null;
   end: AttemptRow["end"];
+  command_started: number | null;
+  died_early: number;
   exit_code: number | null;
   signal: string | null;
   reason: string | null;

@@ -23,7 +23,7 @@ export function claimJob(write: ClaimWrite): Statement[] {
       // Index: jobs_id; the ban check: the key of bans. `started` keeps the first hand-out.
       sql: `UPDATE jobs SET status = 'running', attempt = ?2, machine_id = ?3, started = COALESCE(started, ?4),
               heartbeat = ?4, last_op = ?5
-            WHERE id = ?1 AND status = 'pending' AND attempt < ?2
+            WHERE id = ?1 AND status = 'pending' AND attempt < ?2 AND available_at <= ?4
               AND NOT EXISTS (SELECT 1 FROM bans WHERE job_id = ?1 AND machine_id = ?3 AND expires > ?4)
             RETURNING *`,
       params: [write.jobId, write.attempt, write.machineId, write.nowMs, write.opId],

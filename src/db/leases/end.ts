@@ -2,7 +2,14 @@
  * Every way in which an attempt ends, as one fenced batch: the job's row, the attempt's row, the ban. Repeating a
  * batch is harmless: the fence lets it through once, and the side effects of a repeat write what is already there.
  */
+import { maxRetryDelaySeconds, quarantineAttempts, quarantineMachines } from "../../domain/retry.ts";
 import type { Statement } from "../statement.ts";
+
+/** More machines of a streak than this tell nothing new. */
+const longestStreak = 50;
+const quarantineReason = `'quarantined: ' || json_array_length(json_insert(early_deaths, '$[#]', ?4)) ||
+  ' attempts in a row died within 10 minutes of their start, on ' ||
+  (SELECT COUNT(DISTINCT value) FROM json_each(json_insert(early_deaths, '$[#]', ?4))) || ' machines, without progress'`;
 
 export type EndKind = "completed" | "failed" | "released" | "interrupted" | "canceled";
 
@@ -21,6 +28,10 @@ export interface EndWrite {
   numHeartbeats: number | null;
   /** First renewal of the attempt; null: never acknowledged, so the attempt counts for nothing. */
   acknowledgedMs: number | null;
+  /** When the command was first known to run; null: not known. */
+  commandStartedMs: number | null;
+  /** Of an interruption: it died early, it did not, or (null) nobody can tell. Several in a row are a quarantine. */
+  diedEarly: boolean | null;
   /** Until when this machine does not get this job again; null: no ban. */
   banUntilMs: number | null;
   exitCode: number | null;
@@ -30,15 +41,32 @@ export interface EndWrite {
   bytesUploaded: number | null;
 }
 
-/** What becomes of the job; `?6` is now, `?7` is 1 for an attempt that was acknowledged. */
+/** The streak of early deaths with this one: a value of the job's row. */
+const streak = "json_insert(early_deaths, '$[#]', ?4)";
+/** Whether this interruption is one early death too many. */
+const quarantined = `(?10 = 1 AND json_array_length(${streak}) >= ${quarantineAttempts}
+  AND (SELECT COUNT(DISTINCT value) FROM json_each(${streak})) >= ${quarantineMachines})`;
+const lastFailure = "num_failures + 1 >= max_failures";
+
+/**
+ * What becomes of the job; `?4` is the machine, `?6` now, `?7` 1 for an attempt that was acknowledged, `?9` the reason, `?10`
+ * 1 for an early death, 0 for none, NULL for unknown. SQLite computes all of them from the row as it was.
+ */
 const transitions: Record<EndKind, string> = {
   completed: "status = 'completed', completed = ?6",
-  failed: `num_failures = num_failures + 1, fresh = 0,
-           status = CASE WHEN num_failures + 1 >= max_failures THEN 'failed' ELSE 'pending' END,
-           failed = CASE WHEN num_failures + 1 >= max_failures THEN ?6 ELSE NULL END`,
+  failed: `num_failures = num_failures + 1, fresh = 0, early_deaths = '[]',
+           status = CASE WHEN ${lastFailure} THEN 'failed' ELSE 'pending' END,
+           failed = CASE WHEN ${lastFailure} THEN ?6 ELSE NULL END,
+           failed_reason = CASE WHEN ${lastFailure} THEN ?9 ELSE NULL END,
+           available_at = CASE WHEN retry_delay = 0 THEN 0 ELSE ?6 + 1000 *
+             MIN(retry_delay * (1 << MIN(num_failures, 20)), MAX(retry_delay, ${maxRetryDelaySeconds})) END`,
   released: "status = 'pending', fresh = CASE WHEN ?7 THEN 0 ELSE fresh END",
-  interrupted: `status = 'pending', fresh = CASE WHEN ?7 THEN 0 ELSE fresh END,
-                num_interruptions = num_interruptions + ?7`,
+  interrupted: `fresh = CASE WHEN ?7 THEN 0 ELSE fresh END, num_interruptions = num_interruptions + ?7,
+                status = CASE WHEN ${quarantined} THEN 'failed' ELSE 'pending' END,
+                failed = CASE WHEN ${quarantined} THEN ?6 ELSE NULL END,
+                failed_reason = CASE WHEN ${quarantined} THEN ${quarantineReason} ELSE NULL END,
+                early_deaths = CASE WHEN ?10 = 0 THEN '[]' WHEN ?10 = 1 AND json_array_length(early_deaths) < ${longestStreak}
+                  THEN ${streak} ELSE early_deaths END`,
   canceled: "status = 'canceled', canceled = ?6",
 };
 
@@ -53,27 +81,28 @@ function fenceOf(write: EndWrite): string {
  * Indexes: jobs_id, and the keys of attempts and bans.
  */
 export function endAttempt(write: EndWrite): Statement[] {
-  const statements: Statement[] = [
-    {
-      sql: `UPDATE jobs SET ${transitions[write.kind]}, last_op = ?3, machine_id = COALESCE(?4, machine_id),
-              heartbeat = COALESCE(?5, heartbeat), num_heartbeats = COALESCE(?8, num_heartbeats)
-            WHERE id = ?1 AND attempt = ?2 AND ${fenceOf(write)}
-            RETURNING id, status`,
-      params: [
-        write.jobId,
-        write.attempt,
-        write.opId,
-        write.machineId,
-        write.heartbeatMs,
-        write.nowMs,
-        write.acknowledgedMs === null ? 0 : 1,
-        write.numHeartbeats,
-      ],
-    },
+  const sql = `UPDATE jobs SET ${transitions[write.kind]}, last_op = ?3, machine_id = COALESCE(?4, machine_id),
+                 heartbeat = COALESCE(?5, heartbeat), num_heartbeats = COALESCE(?8, num_heartbeats)
+               WHERE id = ?1 AND attempt = ?2 AND ${fenceOf(write)}
+               RETURNING id, status, available_at`;
+  const params = [
+    write.jobId,
+    write.attempt,
+    write.opId,
+    write.machineId,
+    write.heartbeatMs,
+    write.nowMs,
+    write.acknowledgedMs === null ? 0 : 1,
+    write.numHeartbeats,
+    write.reason,
+    write.diedEarly === null ? null : Number(write.diedEarly),
   ];
+  // A transition that does not use the last ones must not be given them: SQLite counts.
+  const statements: Statement[] = [{ sql, params: params.slice(0, highestParameter(sql)) }];
   if (write.attempt > 0) {
     statements.push({
       sql: `UPDATE attempts SET ended = ?3, "end" = ?4, end_op = ?5, acknowledged = COALESCE(acknowledged, ?6),
+              command_started = ?12, died_early = ?13,
               exit_code = ?7, signal = ?8, reason = ?9, bytes_downloaded = ?10, bytes_uploaded = ?11
             WHERE job_id = ?1 AND number = ?2 AND "end" IS NULL
               AND EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND last_op = ?5)`,
@@ -89,6 +118,8 @@ export function endAttempt(write: EndWrite): Statement[] {
         write.reason,
         write.bytesDownloaded,
         write.bytesUploaded,
+        write.commandStartedMs,
+        write.diedEarly === true ? 1 : 0,
       ],
     });
   }
@@ -101,6 +132,10 @@ export function endAttempt(write: EndWrite): Statement[] {
     });
   }
   return statements;
+}
+
+function highestParameter(sql: string): number {
+  return Math.max(...[...sql.matchAll(/\?(\d+)/g)].map((match) => Number(match[1])));
 }
 
 /**

@@ -12,14 +12,15 @@ export interface Candidate {
   bannedMachineIds: string[];
 }
 
-const order = "ORDER BY priority DESC, fresh, created, seq";
+const order = "ORDER BY priority DESC, fresh, created, available_at, seq";
 
 export function readHead(userId: string, containerGroupId: string, nowMs: number, limit: number): Statement {
   return {
     // 'pending' stands in the text, not as a parameter: only so can SQLite use the partial index.
     sql: `SELECT id, attempt, priority,
             (SELECT json_group_array(machine_id) FROM bans WHERE job_id = jobs.id AND expires > ?3) AS banned
-          FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending' ${order} LIMIT ?4`,
+          FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
+            AND available_at <= ?3 ${order} LIMIT ?4`,
     params: [userId, containerGroupId, nowMs, limit],
   };
 }
@@ -35,6 +36,7 @@ export function readHeadFor(
   return {
     sql: `SELECT id, attempt, priority, '[]' AS banned
           FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
+            AND available_at <= ?3
             AND NOT EXISTS (SELECT 1 FROM bans WHERE job_id = jobs.id AND machine_id = ?4 AND expires > ?3)
           ${order} LIMIT ?5`,
     params: [userId, containerGroupId, nowMs, machineId, limit],

@@ -55,6 +55,7 @@ function newJob(submission: JobSubmission): NewJob {
     compression: submission.compression,
     priority: submission.priority,
     maxFailures: submission.max_failures,
+    retryDelay: submission.retry_delay_seconds,
     heartbeatInterval: submission.heartbeat_interval,
   };
 }
@@ -76,18 +77,20 @@ const untouched = {
   numHeartbeats: 0,
   numInterruptions: 0,
   machineId: null,
+  availableAt: 0,
+  failedReason: null,
   attempt: 0,
 } as const;
 
 async function tellGroups(c: Context<AppEnv>, jobs: NewJob[]): Promise<void> {
-  const highestPriority = new Map<string, number>();
+  const added = new Map<string, { priority: number; count: number }>();
   for (const { containerGroupId, priority } of jobs) {
-    const before = highestPriority.get(containerGroupId) ?? priority;
-    highestPriority.set(containerGroupId, Math.max(before, priority));
+    const before = added.get(containerGroupId) ?? { priority, count: 0 };
+    added.set(containerGroupId, { priority: Math.max(before.priority, priority), count: before.count + 1 });
   }
-  const told = [...highestPriority].slice(0, maxGroupsTold).map(async ([containerGroupId, priority]) => {
+  const told = [...added].slice(0, maxGroupsTold).map(async ([containerGroupId, { priority, count }]) => {
     const key = ownKey(c, containerGroupId);
-    await groupOf(c, key).jobsAdded(key, priority);
+    await groupOf(c, key).jobsAdded(key, priority, count);
   });
   for (const outcome of await Promise.allSettled(told)) {
     if (outcome.status === "rejected") {

@@ -9,7 +9,7 @@ const route = createRoute({
   method: "delete",
   path: "/jobs/{id}",
   tags: ["Jobs"],
-  summary: "Cancel a job; its node is told with its next heartbeat",
+  summary: "Cancel a job; its agent is told at once by its socket, or with its next renewal",
   request: { params: JobParams },
   responses: { 202: answer(Message, "Canceled"), ...refusals(404, 409, 503) },
 });

@@ -10,6 +10,7 @@ import { heartbeat } from "./heartbeat.ts";
 import { listAllJobs } from "./list.ts";
 import { purgeGroup } from "./purge.ts";
 import { reportCompleted, reportFailed, reportReleased } from "./report.ts";
+import { retryEndedJob } from "./retry.ts";
 
 export const jobs = createRouter().openapiRoutes([
   createJob,
@@ -18,6 +19,7 @@ export const jobs = createRouter().openapiRoutes([
   getJob,
   listJobAttempts,
   cancelJob,
+  retryEndedJob,
   purgeGroup,
   heartbeat,
   reportCompleted,

@@ -6,7 +6,7 @@ import type { LiveLease } from "../../group/protocol.ts";
 import { iso, isoOrNull } from "../times.ts";
 
 /** What of a row clients see. */
-export type VisibleJob = Omit<JobRow, "seq" | "fresh" | "lastOp">;
+export type VisibleJob = Omit<JobRow, "seq" | "fresh" | "lastOp" | "earlyDeaths">;
 
 /** A job on the wire. With `sync` the six legacy fields are absent, and the other way round. */
 export function presentJob(job: VisibleJob): Job {
@@ -22,6 +22,7 @@ export function presentJob(job: VisibleJob): Job {
     heartbeat_interval: job.heartbeatInterval,
     webhook: job.webhook,
     compression: job.compression,
+    retry_delay_seconds: job.retryDelay,
     priority: job.priority,
     ...(job.legacyStorage ?? { sync: job.sync ?? {} }),
     created: iso(job.created),
@@ -33,6 +34,8 @@ export function presentJob(job: VisibleJob): Job {
     num_failures: job.numFailures,
     num_heartbeats: job.numHeartbeats,
     num_interruptions: job.numInterruptions,
+    available: job.availableAt === 0 ? null : iso(job.availableAt),
+    failed_reason: job.failedReason,
     machine_id: job.machineId,
     attempt: job.attempt,
   };
@@ -51,5 +54,7 @@ export function presentAttempt(attempt: AttemptRecord): Attempt {
     claimed: iso(attempt.claimed),
     acknowledged: isoOrNull(attempt.acknowledged),
     ended: isoOrNull(attempt.ended),
+    command_started: isoOrNull(attempt.command_started),
+    died_early: attempt.died_early === 1,
   };
 }

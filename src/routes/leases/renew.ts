@@ -23,6 +23,8 @@ export const renewLeases = operation(route, async (c) => {
     jobId: lease.job_id,
     attempt: lease.attempt,
     leaseToken: lease.lease_token,
+    commandStarted: lease.command_started,
+    progress: lease.progress,
   }));
   const renewals = await groupOf(c, key).renew(key, machine_id, held);
   if (renewals.length !== leases.length) throw new Error("a renewal was not answered");

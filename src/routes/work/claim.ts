@@ -16,6 +16,8 @@ const route = createRoute({
 });
 
 export const claimWork = operation(route, async (c) => {
+  // Hono answers HEAD by GET's handler and drops the body: a job would be handed to nobody.
+  if (c.req.raw.method === "HEAD") throw new ApiError("invalid_request", { problem: "a claim is a GET" });
   const { machine_id, container_group_id, instance_id, claim_id } = c.req.valid("query");
   const key = ownKey(c, container_group_id);
   const request = { machineId: machine_id, instanceId: instance_id, claimId: claim_id };

@@ -98,11 +98,11 @@ describe("goes on without the object", () => {
   });
 });
 
-describe("jobs of a batch tell each of their groups once, with the highest priority", () => {
+describe("jobs of a batch tell each of their groups once: the highest priority, and how many", () => {
   test("of several groups", async () => {
     const told: unknown[] = [];
-    const jobsAdded: GroupApi["jobsAdded"] = async ({ containerGroupId }, priority) => {
-      told.push([containerGroupId, priority]);
+    const jobsAdded: GroupApi["jobsAdded"] = async ({ containerGroupId }, priority, count) => {
+      told.push([containerGroupId, priority, count]);
     };
     const jobs = [
       submission({ container_group_id: "a", priority: -5 }),
@@ -111,8 +111,8 @@ describe("jobs of a batch tell each of their groups once, with the highest prior
     ];
     await sendWithGroup({ jobsAdded }, "POST", "/jobs/batch", jobs);
     expect(told).toEqual([
-      ["a", -1],
-      ["b", 0],
+      ["a", -1, 2],
+      ["b", 0, 1],
     ]);
   });
 });

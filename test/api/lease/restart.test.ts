@@ -40,7 +40,6 @@ async function beat(job: ClaimedJob, group: string, machine: string): Promise<He
 async function lapse(group: string): Promise<void> {
   await runInDurableObject(stubOf(group), async (_object, state) => {
     state.storage.sql.exec("UPDATE leases SET expires_ms = ?", Date.now() - 1);
-    state.storage.kv.put("alarm_due_ms", Date.now());
   });
 }
 

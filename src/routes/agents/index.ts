@@ -1,0 +1,5 @@
+/** Agents themselves, whatever they hold. */
+import { createRouter } from "../operation.ts";
+import { openSocket } from "./socket.ts";
+
+export const agents = createRouter().openapiRoutes([openSocket]);
