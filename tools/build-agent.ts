@@ -1,8 +1,9 @@
-/** `npm run build:agent`: the agent as one file, dist/kelpie.mjs, for images that bring Node 22 or later. */
+/** `npm run build:agent`: the agent as one file, dist/kelpie.mjs, for images that bring their own Node. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { build } from "esbuild";
+import { leastNodeVersion, nodeGuard } from "./node-guard.ts";
 import { projectRoot } from "./project.ts";
 
 const outfile = join(projectRoot, "dist/kelpie.mjs");
@@ -12,7 +13,7 @@ await build({
   outfile,
   bundle: true,
   platform: "node",
-  target: "node22",
+  target: `node${leastNodeVersion()}`,
   format: "esm",
   minify: true,
   // Names of functions and classes show in stacks and error names.
@@ -22,7 +23,9 @@ await build({
   logLevel: "warning",
   banner: {
     js: [
-      // After main.ts's own "#!" line. Dependencies in CommonJS call require("node:…"), which a module does not have.
+      // After main.ts's own "#!" line, and before all of it but its imports, which are of Node's own modules only.
+      nodeGuard(leastNodeVersion()),
+      // Dependencies in CommonJS call require("node:…"), which a module does not have.
       'import { createRequire as kelpieCreateRequire } from "node:module";',
       "const require = kelpieCreateRequire(import.meta.url);",
     ].join("\n"),

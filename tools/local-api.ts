@@ -3,9 +3,13 @@
  * process group and its cron (which never fires by itself under `wrangler dev`). It can be killed and started again
  * on the same port and directory, as a crash or a deploy would.
  */
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Exit, type ManagedProcess, startProcess } from "./processes/managed-process.ts";
+import { makeTemporaryDirectory } from "./processes/temporary-directory.ts";
 import { projectRoot, quietWranglerEnv, wranglerEntry } from "./project.ts";
+import { createNoiseFilter, failureText } from "./wrangler-output.ts";
 
 /** wrangler.toml, `experimental_s3_credentials`: the keys of the local S3 endpoint. Not a secret. */
 export const localBucket = {
@@ -20,6 +24,8 @@ export const localAdminKey = "local-admin-key";
 /** A cold start takes about 5 s on two idle cores; the rest is for busy ones. */
 const readyTimeoutMs = 90_000;
 const cronEveryMs = 60_000;
+/** All of wrangler's usage, behind which the reason of a misspelt option would be lost. */
+const failureLines = 120;
 
 export interface LocalApiOptions {
   /** Directory of the state, made where missing. */
@@ -36,6 +42,7 @@ export interface LocalApiOptions {
   migrate?: boolean;
   /** Gives the start up, and ends whatever has been started for it. Does nothing once the API is up. */
   signal?: AbortSignal;
+  /** What wrangler and the API say, without the known noise (wrangler-output.ts). */
   onLine?: (line: string) => void;
 }
 
@@ -76,10 +83,9 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
     (line) => {
       const address = /Ready on (https?:\/\/\S+)/.exec(line)?.[1];
       if (address) ready.resolve(address);
-      options.onLine?.(line);
     },
   );
-  const failure = (why: string) => new Error(`The API ${why}. Its last words:\n${server.tail()}`);
+  const failure = (why: string) => new Error(failureText(`The API ${why}`, server.tail(failureLines)));
 
   try {
     const address = await Promise.race([
@@ -124,15 +130,32 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
 /** Until `startIsOver`, the options' signal kills it. */
 function runWrangler(
   wranglerArguments: string[],
-  { persistTo, signal }: LocalApiOptions,
-  onLine?: (line: string) => void,
+  { persistTo, signal, onLine = () => undefined }: LocalApiOptions,
+  watch: (line: string) => void = () => undefined,
 ): ManagedProcess & { startIsOver(): void } {
   signal?.throwIfAborted();
+  // Miniflare removes its temporary files unless it is killed, as it is here time and again: they get a place that we remove.
+  mkdirSync(persistTo, { recursive: true });
+  const temporary = makeTemporaryDirectory(join(resolve(persistTo), "tmp-"));
+  const tell = createNoiseFilter(onLine);
   const wrangler = startProcess(process.execPath, [wranglerEntry, ...wranglerArguments], {
     cwd: projectRoot,
-    // The registry is how instances of one name find each other; these must not.
-    env: { ...process.env, ...quietWranglerEnv, WRANGLER_REGISTRY_PATH: `${persistTo}/registry` },
-    onLine,
+    env: {
+      ...process.env,
+      ...quietWranglerEnv,
+      // The registry is how instances of one name find each other; these must not.
+      WRANGLER_REGISTRY_PATH: `${persistTo}/registry`,
+      TMPDIR: temporary.path,
+    },
+    onLine(line) {
+      watch(line);
+      tell(line);
+    },
+  });
+  wrangler.exited.then(() => {
+    // Whoever killed wrangler alone has left its workerd behind.
+    wrangler.kill();
+    temporary.remove();
   });
   signal?.addEventListener("abort", wrangler.kill);
   return { ...wrangler, startIsOver: () => signal?.removeEventListener("abort", wrangler.kill) };
@@ -140,11 +163,13 @@ function runWrangler(
 
 async function applyMigrations(options: LocalApiOptions): Promise<void> {
   const apply = ["d1", "migrations", "apply", "DB", "--local", "--persist-to", options.persistTo];
-  const migration = runWrangler(apply, options, options.onLine);
+  const migration = runWrangler(apply, options);
   const { code } = await migration.exited;
   migration.startIsOver();
   options.signal?.throwIfAborted();
-  if (code !== 0) throw new Error(`The migrations failed with code ${code}:\n${migration.tail()}`);
+  if (code !== 0) {
+    throw new Error(failureText(`The migrations failed with code ${code}`, migration.tail(failureLines)));
+  }
 }
 
 async function waitUntilHealthy(

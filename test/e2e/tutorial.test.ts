@@ -44,7 +44,7 @@ const languages = [
 ];
 
 it("jobs of a CSV are submitted and run by one agent with made-up ids, in Node and in Python", async () => {
-  const client = await createClient(api, "me");
+  const client = await createClient(api, "sums");
   const workdir = join(directory, "node-1");
   mkdirSync(workdir);
   for (const program of ["sum.mjs", "sum.py"]) cpSync(join(examples, program), join(workdir, program));

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -39,6 +40,9 @@ it("npm run dev: migrates, says where it listens, takes variables, and leaves no
         headers: { "X-Kelpie-Key": key },
         body: JSON.stringify({ username: `user-of-${key}` }),
       });
+    // Known warnings are filtered, and temporary files are not in the system's directory.
+    expect(said.join("\n")).not.toMatch(/WARNING/);
+    expect(readdirSync(directory).filter((name) => name.startsWith("tmp-"))).toHaveLength(1);
     expect((await users("another-admin-key")).status).toBe(201);
     expect([401, 403]).toContain((await users("local-admin-key")).status);
     expect((await fetch(`${url}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`)).status).toBe(200);
@@ -50,23 +54,44 @@ it("npm run dev: migrates, says where it listens, takes variables, and leaves no
     // 128 + SIGTERM: what the child said, having been told to stop.
     expect([0, 130, 143]).toContain(code);
     await expect.poll(() => family.filter(isAlive), { timeout: 5000 }).toEqual([]);
+    expect(readdirSync(directory).filter((name) => name.startsWith("tmp-"))).toEqual([]);
   } finally {
     dev.kill("SIGKILL");
   }
 });
 
-it("npm run dev: a port in use is an error with its reason, not a hang", async () => {
-  const taken = (await import("node:net")).createServer().listen(0, "127.0.0.1");
-  await once(taken, "listening");
-  const { port } = taken.address() as { port: number };
-  const given = ["--port", String(port), "--persist-to", directory];
-  const dev = spawn(process.execPath, [join(projectRoot, "tools/dev.ts"), ...given], {
-    stdio: ["ignore", "ignore", "pipe"],
+/** Runs until it ends by itself. */
+async function fail(given: string[]): Promise<{ code: number; said: string[] }> {
+  const entry = join(projectRoot, "tools/dev.ts");
+  const dev = spawn(process.execPath, [entry, ...given, "--persist-to", directory], {
+    stdio: ["ignore", "pipe", "pipe"],
   });
   const said: string[] = [];
-  createInterface({ input: dev.stderr }).on("line", (line) => said.push(line));
-  const [code] = await once(dev, "exit");
+  for (const stream of [dev.stdout, dev.stderr]) {
+    createInterface({ input: stream }).on("line", (line) => said.push(line));
+  }
+  const [code] = await once(dev, "close");
+  return { code, said };
+}
+
+it("npm run dev: a port in use is an error with its reason first and once, not a hang", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const { code, said } = await fail(["--port", String(port)]);
   taken.close();
   expect(code).toBe(1);
-  expect(said.join("\n")).toMatch(/in use/i);
+  expect(said[1]).toMatch(/^The API ended with code 1 while starting: .*in use/i);
+  expect(said.filter((line) => /in use/i.test(line))).toHaveLength(1);
+});
+
+it("npm run dev: a misspelt option is named first, and wrangler's usage told once", async () => {
+  const { code, said } = await fail(["--prot", "3", "--port", "0"]);
+  expect(code).toBe(1);
+  expect(said[1]).toMatch(/: Unknown argument: prot$/);
+  expect(said.filter((line) => line === "GLOBAL FLAGS")).toHaveLength(1);
+});
+
+it("npm run dev: an argument that it refuses itself is one line", async () => {
+  expect(await fail(["--port", "http"])).toEqual({ code: 1, said: ["--port http is not a port"] });
 });

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -73,4 +73,22 @@ it("what a process started ends when it is killed without a chance to clean up",
   harness.kill("SIGKILL");
   await once(harness, "exit");
   await until(() => !isAlive(childPid));
+});
+
+it("a temporary directory goes when its owner is killed, after those who write there", async () => {
+  const starter = join(directory, "starter.ts");
+  const writer = `setInterval(() => { require("fs").mkdirSync(process.env.IN + "/a/b", { recursive: true }); }, 1); process.on("SIGTERM", () => {});`;
+  writeFileSync(
+    starter,
+    `import { startProcess } from ${JSON.stringify(join(projectRoot, "tools/processes/managed-process.ts"))};
+     import { makeTemporaryDirectory } from ${JSON.stringify(join(projectRoot, "tools/processes/temporary-directory.ts"))};
+     const { path } = makeTemporaryDirectory(${JSON.stringify(join(directory, "mine-"))});
+     startProcess(process.execPath, ["-e", ${JSON.stringify(writer)}], { cwd: path, env: { ...process.env, IN: path } });`,
+  );
+  const mine = () => readdirSync(directory).filter((name) => name.startsWith("mine-"));
+  const owner = spawn(process.execPath, [starter], { stdio: "ignore" });
+  await until(() => mine().some((name) => existsSync(join(directory, name, "a/b"))));
+  owner.kill("SIGKILL");
+  await once(owner, "exit");
+  await until(() => mine().length === 0);
 });

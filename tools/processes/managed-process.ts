@@ -1,8 +1,7 @@
-import { type ChildProcess, fork, spawn } from "node:child_process";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import type { GuardianMessage } from "./guardian.ts";
+import { tellGuardian } from "./tell-guardian.ts";
 import { killTree, sendSignal } from "./tree.ts";
 
 /** Enough to show why something failed; a long demo must not hold all of its logs in memory. */
@@ -28,21 +27,14 @@ export interface ManagedProcess {
   tail(lines?: number): string;
 }
 
-let guardian: ChildProcess | undefined;
+const runningPids = new Set<number>();
 
-function tellGuardian(message: GuardianMessage): void {
-  if (!guardian?.connected) {
-    // In a session of its own: a Ctrl-C in the terminal must not reach it. No execArgv: a test runner's loaders are not for it.
-    guardian = fork(join(import.meta.dirname, "guardian.ts"), {
-      detached: true,
-      execArgv: [],
-      stdio: "ignore",
-      env: { PATH: process.env.PATH },
-    });
-    guardian.unref();
-    guardian.channel?.unref();
+/** Ends all that `startProcess` has started, at once and without waiting: for whoever is about to leave in a hurry. */
+export function killAllProcesses(): void {
+  for (const pid of runningPids) {
+    killTree(pid);
+    sendSignal(-pid, "SIGKILL");
   }
-  guardian.send(message);
 }
 
 /** Starts a process as leader of its own group; it and its children end when this process does, however that ends. */
@@ -75,12 +67,18 @@ export function startProcess(
     });
     child.once("exit", (code, signal) => {
       running = false;
-      if (child.pid) tellGuardian({ forget: child.pid });
+      if (child.pid) {
+        runningPids.delete(child.pid);
+        tellGuardian({ forget: child.pid });
+      }
       resolve({ code, signal });
     });
   });
   const pid = child.pid ?? 0;
-  if (pid) tellGuardian({ watch: pid });
+  if (pid) {
+    runningPids.add(pid);
+    tellGuardian({ watch: pid });
+  }
 
   async function kill(): Promise<Exit> {
     if (pid) {
