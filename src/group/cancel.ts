@@ -2,7 +2,7 @@
 import { type EndWrite, readStanding, type Standing } from "../db/leases/end.ts";
 import { purgePending, readRunningOfGroup } from "../db/leases/purge.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
-import { barringRow, endWriteOf } from "./end-write.ts";
+import { barringRow, endWithoutLease, endWriteOf } from "./end-write.ts";
 import { refusalOf } from "./intents.ts";
 import type { CancelAnswer, GroupKey, PurgeAnswer } from "./protocol.ts";
 
@@ -58,25 +58,8 @@ async function cancelWithoutLease(
     return { ok: false, reason: refusalOf(standing) };
   }
   const nowMs = ctx.ports.nowMs();
-  const write: EndWrite = {
-    opId: ctx.ports.operationId(),
-    kind: "canceled",
-    jobId,
-    attempt: standing.attempt,
-    nowMs,
-    machineId: null,
-    heartbeatMs: null,
-    numHeartbeats: null,
-    acknowledgedMs: null,
-    commandStartedMs: null,
-    diedEarly: null,
-    banUntilMs: null,
-    exitCode: null,
-    signal: null,
-    reason: null,
-    bytesDownloaded: null,
-    bytesUploaded: null,
-  };
+  const job = { jobId, attempt: standing.attempt, machineId: null };
+  const write = endWithoutLease(job, "canceled", ctx.ports.operationId(), nowMs);
   ctx.rows.insert(barringRow(write));
   ctx.armAlarm(nowMs + openRetryMs);
   return write;

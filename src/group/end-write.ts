@@ -28,6 +28,37 @@ export function endWriteOf(
     diedEarly:
       kind === "interrupted" ? diedEarly({ ...row, lastSeenMs: row.renewedMs ?? row.grantedMs }) : null,
     banUntilMs: kind === "failed" ? nowMs + banMs : null,
+    ...told(facts),
+  };
+}
+
+/** The batch that ends a job without a lease row: one that waits, that nobody has claimed, or whose row was lost. */
+export function endWithoutLease(
+  job: { jobId: string; attempt: number; machineId: string | null },
+  kind: EndKind,
+  opId: string,
+  nowMs: number,
+  facts: SettleFacts = {},
+): EndWrite {
+  // Somebody who reports has been there; a cancel says nothing about the attempt.
+  const seenMs = job.machineId === null ? null : nowMs;
+  return {
+    ...job,
+    opId,
+    kind,
+    nowMs,
+    heartbeatMs: seenMs,
+    numHeartbeats: null,
+    acknowledgedMs: seenMs,
+    commandStartedMs: null,
+    diedEarly: null,
+    banUntilMs: kind === "failed" ? nowMs + banMs : null,
+    ...told(facts),
+  };
+}
+
+function told(facts: SettleFacts) {
+  return {
     exitCode: facts.exitCode ?? null,
     signal: facts.signal ?? null,
     reason: facts.reason ?? null,

@@ -5,9 +5,9 @@
 import type { RefusalReason } from "../contract/index.ts";
 import type { EndWrite } from "../db/leases/end.ts";
 import { readStanding, type Standing } from "../db/leases/end.ts";
-import { banMs, holds } from "../domain/lease.ts";
+import { holds } from "../domain/lease.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
-import { barringRow, endWriteOf } from "./end-write.ts";
+import { barringRow, endWithoutLease, endWriteOf } from "./end-write.ts";
 import { refusalOf } from "./intents.ts";
 import type { GroupKey, HolderClaim, SettleAnswer, SettleFacts, SettleKind } from "./protocol.ts";
 
@@ -81,7 +81,9 @@ async function settleWithoutLease(
 
   const unclaimed = standing.attempt === 0 && standing.status === "pending";
   if (unclaimed ? kind !== "released" && holder.attempt === undefined : isCurrent(standing, holder)) {
-    const write = endWithoutRow(ctx, request, standing);
+    const { attempt } = standing;
+    const job = { jobId, attempt, machineId: holder.machineId };
+    const write = endWithoutLease(job, kind, ctx.ports.operationId(), ctx.ports.nowMs(), request.facts);
     ctx.rows.insert(barringRow(write));
     return finish(ctx, write);
   }
@@ -106,30 +108,6 @@ function isCurrent(standing: Standing, holder: HolderClaim): boolean {
     standing.attempt === (holder.attempt ?? standing.attempt) &&
     standing.machine_id === holder.machineId
   );
-}
-
-function endWithoutRow(ctx: GroupContext, request: SettleRequest, standing: Standing): EndWrite {
-  const nowMs = ctx.ports.nowMs();
-  const { kind, facts } = request;
-  return {
-    opId: ctx.ports.operationId(),
-    kind,
-    jobId: request.jobId,
-    attempt: standing.attempt,
-    nowMs,
-    machineId: request.holder.machineId,
-    heartbeatMs: nowMs,
-    numHeartbeats: null,
-    acknowledgedMs: nowMs,
-    commandStartedMs: null,
-    diedEarly: null,
-    banUntilMs: kind === "failed" ? nowMs + banMs : null,
-    exitCode: facts.exitCode ?? null,
-    signal: facts.signal ?? null,
-    reason: facts.reason ?? null,
-    bytesDownloaded: facts.bytesDownloaded ?? null,
-    bytesUploaded: facts.bytesUploaded ?? null,
-  };
 }
 
 async function finish(ctx: GroupContext, write: EndWrite): Promise<SettleAnswer> {

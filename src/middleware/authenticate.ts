@@ -6,13 +6,15 @@ import type { Context, MiddlewareHandler } from "hono";
 import { prepare } from "../db/prepare.ts";
 import { readToken, type TokenRecord } from "../db/users/tokens.ts";
 import { admin, insertUser } from "../db/users/users.ts";
-import { configOf } from "../env.ts";
+import { type Config, configOf } from "../env.ts";
 import { ApiError } from "./api-error.ts";
 import type { AppEnv, Principal } from "./app-env.ts";
 import { hex, sha256 } from "./sha256.ts";
 import { TokenCache } from "./token-cache.ts";
 
 const tokens = new TokenCache();
+
+const adminDigests = new WeakMap<Config, Uint8Array>();
 
 /** The admin's row needs writing once per database; once per isolate is near enough. */
 let adminEnsured = false;
@@ -72,8 +74,11 @@ async function principalOfKey(c: Context<AppEnv>, key: string): Promise<Principa
 
 /** Compares digests, in constant time: neither length nor content of the key shows in how long it takes. */
 async function isAdminKey(c: Context<AppEnv>, digest: Uint8Array): Promise<boolean> {
-  const { adminKey } = configOf(c.env);
-  return adminKey !== null && crypto.subtle.timingSafeEqual(digest, await sha256(adminKey));
+  const config = configOf(c.env);
+  if (config.adminKey === null) return false;
+  const adminDigest = adminDigests.get(config) ?? (await sha256(config.adminKey));
+  adminDigests.set(config, adminDigest);
+  return crypto.subtle.timingSafeEqual(digest, adminDigest);
 }
 
 async function ensureAdmin(c: Context<AppEnv>): Promise<void> {
