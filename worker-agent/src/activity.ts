@@ -7,8 +7,8 @@ export interface Activity {
   bytes: { download: number; upload: number };
 }
 
-/** Observes the transfers of one attempt. */
-export function observeActivity(job: JobState, file: StateFile): Activity {
+/** Observes the transfers of one attempt. `onUploaded`: told of each file that went up. */
+export function observeActivity(job: JobState, file: StateFile, onUploaded: () => void): Activity {
   const bytes = { download: 0, upload: 0 };
   const active = { download: job.activeDownloads, upload: job.activeUploads };
   return {
@@ -23,6 +23,7 @@ export function observeActivity(job: JobState, file: StateFile): Activity {
         const at = paths.indexOf(localPath);
         if (at >= 0) paths.splice(at, 1);
         bytes[direction] += movedBytes;
+        if (direction === "upload" && movedBytes > 0) onUploaded();
         file.changed();
       },
     },

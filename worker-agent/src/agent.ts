@@ -2,15 +2,17 @@
  * The agent: takes one job after another until it is told to stop. What goes wrong with a job ends its attempt, never the
  * agent. While one job runs, outputs of at most `finalisationsMax` earlier ones still go up.
  */
+import { realpath } from "node:fs/promises";
 import { observeActivity } from "./activity.ts";
 import type { ApiClient } from "./api/client.ts";
 import type { LeasedJob } from "./api/work.ts";
 import { Asides } from "./aside.ts";
-import { type Attempt, type AttemptSettings, type LocalEnd, runAttempt } from "./attempt.ts";
+import { type Attempt, type AttemptSettings, type Held, type LocalEnd, runAttempt } from "./attempt.ts";
 import { nextJob } from "./claims.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { DirectoryRefused, emptyIfThere, makeEmpty } from "./directories.ts";
+import { DirectoryRefused, emptyIfThere, makeClearable, makeEmpty } from "./directories.ts";
+import { DirectoryLocks, PathBusy } from "./directory-locks.ts";
 import type { Ending } from "./ending.ts";
 import { type FinalisationSettings, finaliseAttempt } from "./finalisation.ts";
 import { leaseOf } from "./lease/lease.ts";
@@ -19,7 +21,10 @@ import { type Log, reasonOf } from "./log.ts";
 import { backoffMs, pause, unlessAborted } from "./pause.ts";
 import { directoriesOf } from "./rules.ts";
 import type { Shutdown } from "./shutdown.ts";
+import { keepSocket } from "./socket/socket.ts";
+import { WorkSignals } from "./socket/work-signals.ts";
 import { StateFile } from "./state-file.ts";
+import { holdStateFile } from "./state-file-hold.ts";
 import type { Timings } from "./timings.ts";
 import type { Transfers } from "./transfer/ports.ts";
 
@@ -37,9 +42,15 @@ export interface AgentSettings {
   workdir: string;
 }
 
-/** Runs until the shutdown is requested, or until there was no work for as long as configured. */
+/**
+ * Runs until the shutdown is requested, or until there was no work for as long as configured.
+ *
+ * @throws ConfigError when another agent on this machine has the same state file.
+ */
 export async function runAgent(settings: AgentSettings): Promise<void> {
   const { clock, client, config, log, shutdown, timings } = settings;
+  const locks = new DirectoryLocks(log);
+  const releaseStateFile = await holdStateFile(locks, config.stateFile);
   const renewals = new Renewals({ client, identity: config.identity, clock, log, timings });
   const stateFile = new StateFile(config.stateFile, log);
   const attempts: FinalisationSettings = {
@@ -47,13 +58,18 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     renewals,
     stateFile,
     identity: config.identity,
-    asides: new Asides(),
+    asides: new Asides(locks),
+    locks,
   };
   stateFile.changed();
   await prepareLegacyDirectories(attempts, log);
 
   const over = new AbortController();
   const renewing = renewals.run(over.signal);
+  const signals = new WorkSignals(clock, timings.drainForgottenMs);
+  const onEnded = (jobId: string, attempt: number) => renewals.doubt(jobId, attempt);
+  const listening =
+    config.socket && keepSocket({ config, clock, log, timings, signals, onEnded }, over.signal);
   const claiming = shutdown.bound(timings.shutdownReportMs);
   const finalisations = new Set<Promise<void>>();
   let faults = 0;
@@ -62,19 +78,21 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
       await unlessAborted(Promise.race(finalisations), shutdown.stopping);
       continue;
     }
-    const claims = { client, config, clock, log, timings };
+    const claims = { client, config, clock, log, timings, signals };
     const next = await nextJob({ ...claims, stopping: shutdown.stopping, stopped: claiming.signal });
     if (next.kind === "idle")
       log.info("no work for as long as configured", { seconds: config.maxIdleMs / 1000 });
     if (next.kind !== "job") break;
 
     const attempt = beginAttempt(next.job, settings, attempts);
-    const local = await runAttempt(attempt, attempts);
+    const held: Held = { release: async () => undefined };
+    const local = await runAttempt(attempt, attempts, held);
     const finalisation = finaliseAttempt(attempt, local, attempts);
     finalisations.add(finalisation);
     void finalisation.then(() => finalisations.delete(finalisation));
 
     await clearDirectories(local, attempts, log);
+    await held.release();
     faults = isFaulty(local.ending) ? faults + 1 : 0;
     if (faults > 0) {
       const { faultPauseFirstMs, faultPauseCapMs } = timings;
@@ -84,8 +102,9 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   await Promise.all(finalisations);
   claiming.release();
   over.abort();
-  await renewing;
+  await Promise.all([renewing, listening]);
   await stateFile.written();
+  await releaseStateFile();
 }
 
 /**
@@ -112,14 +131,19 @@ function beginAttempt(job: LeasedJob, settings: AgentSettings, shared: Finalisat
   renewals.hold(lease);
   log.info("job claimed", { lease_seconds: job.lease_seconds });
   const state = stateFile.begin(job.id);
-  return { job, lease, log, state, activity: observeActivity(state, stateFile) };
+  const activity = observeActivity(state, stateFile, () => {
+    if (lease.progress.commandStarted) lease.progress.checkpoints += 1;
+  });
+  return { job, lease, log, state, activity };
 }
 
 /** Made and emptied at the start; a node where that is impossible can still run jobs that name their own. */
 async function prepareLegacyDirectories(settings: AttemptSettings, log: Log): Promise<void> {
   for (const directory of Object.values(settings.config.directories)) {
+    const guard = { workdir: settings.workdir, stateFile: settings.config.stateFile };
     try {
-      await makeEmpty(directory, { workdir: settings.workdir, stateFile: settings.config.stateFile });
+      const release = await settings.locks.take([await makeClearable(directory, guard)]);
+      await makeEmpty(directory, guard).finally(release);
     } catch (error) {
       log.warn("directory of older jobs is not usable", { directory, reason: reasonOf(error) });
     }
@@ -127,17 +151,20 @@ async function prepareLegacyDirectories(settings: AttemptSettings, log: Log): Pr
 }
 
 async function clearDirectories({ rules }: LocalEnd, settings: AttemptSettings, log: Log): Promise<void> {
-  const { config, workdir, asides } = settings;
+  const { config, workdir, asides, locks } = settings;
   const directories = [...directoriesOf(rules, workdir), ...Object.values(config.directories)];
   for (const directory of new Set(directories)) {
     try {
       // Outputs aside in here still upload; the next job that uses it waits for them and clears it then.
       if (await asides.isInside(directory)) continue;
-      await emptyIfThere(directory, { workdir, stateFile: config.stateFile });
+      const real = await realpath(directory).catch(() => directory); // not there: nothing to clear
+      const release = await locks.take([real]);
+      await emptyIfThere(directory, { workdir, stateFile: config.stateFile }).finally(release);
     } catch (error) {
       const { message: reason } = error as Error;
-      // Refused ones were never used. Others are cleared again before the next job, which fails if that fails.
-      if (!(error instanceof DirectoryRefused)) log.warn("directory not cleared", { directory, reason });
+      // Refused ones were never used, another agent's are its own. Others are cleared again before the next job, which fails if that fails.
+      if (!(error instanceof DirectoryRefused || error instanceof PathBusy))
+        log.warn("directory not cleared", { directory, reason });
     }
   }
 }

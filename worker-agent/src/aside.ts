@@ -1,12 +1,17 @@
 /**
  * Outputs moved aside, so that the next job finds its directories empty while they still upload. Entries are moved one
- * by one: the directory itself may be a mount, a link, or part of an image layer that cannot be renamed.
+ * by one: the directory itself may be a mount, a link, or part of an image layer that cannot be renamed. What links in
+ * them point to is taken in first (link-contents.ts). Directories are told apart by their real paths.
  */
-import { cp, mkdir, mkdtemp, readdir, realpath, rename, rm } from "node:fs/promises";
+import { isUtf8 } from "node:buffer";
+import { cp, lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import type { UploadRule } from "../../src/contract/index.ts";
 import { contains } from "./directories.ts";
+import type { DirectoryLocks, Release } from "./directory-locks.ts";
+import { type OutputDirectory, takeInLinks } from "./link-contents.ts";
+import { ownName } from "./transfer/object-key.ts";
 
 /** Directories moved aside for one attempt. */
 export interface Aside {
@@ -16,39 +21,64 @@ export interface Aside {
   remove(): Promise<void>;
 }
 
+/** Both are real paths. */
 interface Move {
   original: string;
   aside: string;
 }
 
+export interface MoveSettings {
+  /** Relative `local_path`s start here. */
+  workdir: string;
+  /** Ends the taking in of what links point to. */
+  signal: AbortSignal;
+  /** Told of what is there and cannot be an output. */
+  onPassedOver(message: string): void;
+}
+
 export class Asides {
   readonly #active = new Map<string, Promise<void>>();
+  readonly #locks: Pick<DirectoryLocks, "take">;
+
+  constructor(locks: Pick<DirectoryLocks, "take">) {
+    this.#locks = locks;
+  }
 
   /** Moves the contents of all directories of the rules aside. Nothing may be writing to them. */
-  async move(rules: UploadRule[], workdir: string, label: string): Promise<Aside> {
+  async move(rules: UploadRule[], { workdir, signal, onPassedOver }: MoveSettings): Promise<Aside> {
     const moves: Move[] = [];
+    const holds: Release[] = [];
+    const reals = new Map<UploadRule, string>();
     const removed = Promise.withResolvers<void>();
     const remove = async () => {
       for (const { aside } of moves) {
         await rm(aside, { recursive: true, force: true });
         this.#active.delete(aside);
       }
+      for (const release of holds) await release();
       removed.resolve();
     };
     try {
-      for (const directory of outermost(rules.map((rule) => resolve(workdir, rule.local_path)))) {
+      for (const rule of rules) {
+        const directory = resolve(workdir, rule.local_path);
         await mkdir(directory, { recursive: true }); // a command may have removed it: no outputs
-        const original = await realpath(directory);
-        const aside = await makeAside(original, label);
+        reals.set(rule, await realpath(directory));
+      }
+      const directories = outputDirectories(reals, workdir);
+      await takeInLinks(directories, signal, onPassedOver);
+      for (const { real } of directories) {
+        const aside = await makeAside(real);
         this.#active.set(aside, removed.promise);
-        moves.push({ original: directory, aside });
-        for (const name of await readdir(original)) await move(join(original, name), join(aside, name));
+        moves.push({ original: real, aside });
+        // It lies beside the directory, which alone is held: another agent's job may use what they lie in.
+        holds.push(await this.#locks.take([aside]));
+        for (const name of await namesIn(real)) await move(join(real, name), join(aside, name));
       }
     } catch (error) {
       await remove();
       throw error;
     }
-    return { from: (rule) => locate(moves, resolve(workdir, rule.local_path)), remove };
+    return { from: (rule) => locate(moves, reals.get(rule) ?? resolve(workdir, rule.local_path)), remove };
   }
 
   /** Whether something that is aside lies inside this directory, which so must not be cleared. */
@@ -73,14 +103,24 @@ export class Asides {
 }
 
 /** Beside the original, on the same file system, so that nothing needs to be copied; else where files may be made. */
-async function makeAside(original: string, label: string): Promise<string> {
-  const name = `.kelpie-after-${label}-`;
+async function makeAside(original: string): Promise<string> {
+  const name = ownName("aside");
+  const beside = join(dirname(original), name);
   try {
-    return await mkdtemp(join(dirname(original), name));
+    await mkdir(beside, { mode: 0o700 });
+    return beside;
   } catch {
     // The parent is read-only: a copy elsewhere is slower, and right.
-    return await mkdtemp(join(tmpdir(), name));
+    const elsewhere = join(await realpath(tmpdir()), name);
+    await mkdir(elsewhere, { mode: 0o700 });
+    return elsewhere;
   }
+}
+
+/** Without names that are no text: no rule wants those, or the links would not have been taken in. */
+async function namesIn(directory: string): Promise<string[]> {
+  const names = await readdir(directory, { encoding: "buffer" });
+  return names.flatMap((bytes) => (isUtf8(bytes) ? [bytes.toString()] : []));
 }
 
 async function move(from: string, to: string): Promise<void> {
@@ -89,19 +129,45 @@ async function move(from: string, to: string): Promise<void> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "EXDEV" && code !== "EBUSY") throw error;
-    await cp(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    const filter = async (path: string) => isCopyable(await lstat(path));
+    await cp(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true, filter });
     await rm(from, { recursive: true, force: true }).catch((failure: NodeJS.ErrnoException) => {
       if (failure.code !== "EBUSY") throw failure; // a mount inside; clearing the directory empties it
     });
   }
 }
 
-/** A directory inside another one moves with it. */
-function outermost(directories: string[]): string[] {
-  const unique = [...new Set(directories)];
-  return unique.filter((one) => !unique.some((other) => other !== one && contains(other, one)));
+/** Pipes, sockets and devices cannot be copied; what matters of them was told before. */
+function isCopyable(stats: {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}): boolean {
+  return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink();
 }
 
+/** The outermost directories of the rules: a directory inside another one moves with it. */
+function outputDirectories(reals: Map<UploadRule, string>, workdir: string): OutputDirectory[] {
+  const unique = [...new Set(reals.values())];
+  const outermost = unique.filter((one) => !unique.some((other) => other !== one && contains(other, one)));
+  return outermost.map((real) => {
+    const inside = [...reals].filter(([, directory]) => contains(real, directory));
+    const named = inside.find(([, directory]) => directory === real)?.[0].local_path ?? real;
+    const patterns = inside.map(([{ pattern }, directory]) => ({
+      directory,
+      regExp: pattern === undefined ? undefined : new RegExp(pattern),
+    }));
+    const concerns = (relativePath: string) =>
+      patterns.some(({ directory, regExp }) => {
+        const path = join(real, relativePath);
+        if (!contains(directory, path)) return false;
+        return regExp === undefined || regExp.test(relative(directory, path));
+      });
+    return { real, named: resolve(workdir, named), concerns };
+  });
+}
+
+/** `directory`: a real path. */
 function locate(moves: Move[], directory: string): string {
   const move = moves.find(({ original }) => contains(original, directory));
   if (!move) throw new Error(`${directory} was not moved aside`);

@@ -8,7 +8,8 @@ import type { Activity } from "./activity.ts";
 import type { LeasedJob } from "./api/work.ts";
 import type { Aside, Asides } from "./aside.ts";
 import type { Config } from "./config.ts";
-import { makeEmpty } from "./directories.ts";
+import { makeClearable, makeEmpty } from "./directories.ts";
+import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { checkGoesOn, describeExit, type Ending, endingOfError } from "./ending.ts";
 import type { Lease } from "./lease/lease.ts";
 import { type Log, reasonOf } from "./log.ts";
@@ -25,6 +26,7 @@ export interface AttemptSettings {
   config: Pick<Config, "directories" | "stateFile">;
   transfers: Transfers;
   asides: Asides;
+  locks: DirectoryLocks;
   stateFile: StateFile;
   shutdown: Shutdown;
   timings: Timings;
@@ -48,8 +50,13 @@ export interface LocalEnd {
   aside?: Aside;
 }
 
+/** What the local part holds until its directories have been cleared. */
+export interface Held {
+  release: Release;
+}
+
 /** Runs the local part. Never throws: every error is somebody's fault (ending.ts). */
-export async function runAttempt(attempt: Attempt, settings: AttemptSettings): Promise<LocalEnd> {
+export async function runAttempt(attempt: Attempt, settings: AttemptSettings, held: Held): Promise<LocalEnd> {
   const { lease, log, job } = attempt;
   const { stopping } = settings.shutdown;
   const rules = rulesOf(job, settings.config.directories);
@@ -57,7 +64,7 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings): P
   let mirrors: Mirror[] = [];
   let exit: CommandExit | undefined;
   try {
-    await prepareDirectories(rules, attempt, settings);
+    await prepareDirectories(rules, attempt, settings, held);
     const known = await downloadBefore(rules, attempt, settings);
     // A command started by a machine that has lost the job meanwhile would be for nothing.
     await unlessAborted(lease.trust.ready(), stopping);
@@ -71,7 +78,11 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings): P
     lease.trust.ended.throwIfAborted();
     if (run.interrupted) throw new AgentStopping();
     if (exit.exitCode !== 0) return { rules, ending: { end: "failed", exit, reason: describeExit(exit) } };
-    const aside = await settings.asides.move(rules.after, settings.workdir, `${job.id}-${job.attempt}`);
+    const aside = await settings.asides.move(rules.after, {
+      workdir: settings.workdir,
+      signal: lease.trust.ended,
+      onPassedOver: (message) => log.warn("not an output", { reason: message }),
+    });
     return { rules, aside, ending: { end: "completed", exit } };
   } catch (error) {
     return { rules, ending: endingOfError(error, { lease, stopping, log, exit }) };
@@ -93,8 +104,13 @@ export function transferContext(attempt: Attempt, workdir: string, signal: Abort
   };
 }
 
-async function prepareDirectories(rules: JobRules, { lease, log }: Attempt, settings: AttemptSettings) {
-  const { asides, config, shutdown, workdir } = settings;
+async function prepareDirectories(
+  rules: JobRules,
+  { lease, log }: Attempt,
+  settings: AttemptSettings,
+  held: Held,
+) {
+  const { asides, config, locks, shutdown, workdir } = settings;
   checkGoesOn(lease, shutdown.stopping);
   const directories = directoriesOf(rules, workdir);
   // An earlier job's outputs may wait for their upload inside a directory that is to be cleared.
@@ -105,6 +121,9 @@ async function prepareDirectories(rules: JobRules, { lease, log }: Attempt, sett
   const guard = { workdir, stateFile: config.stateFile };
   // Outer ones first, or emptying them would remove the inner ones just made.
   const outerFirst = directories.toSorted((one, other) => one.length - other.length);
+  const reals: string[] = [];
+  for (const directory of outerFirst) reals.push(await makeClearable(directory, guard));
+  if (reals.length > 0) held.release = await locks.take(reals);
   for (const directory of outerFirst) await makeEmpty(directory, guard);
 }
 
@@ -149,6 +168,7 @@ async function runCommand(attempt: Attempt, settings: AttemptSettings): Promise<
     workdir: settings.workdir,
   });
   if (!start.ok) return start;
+  lease.progress.commandStarted = true;
   log.info("command started", { command: job.command, pid: start.command.groupId });
 
   const over = AbortSignal.any([lease.trust.ended, shutdown.stopping]);

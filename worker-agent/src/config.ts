@@ -18,6 +18,8 @@ export interface Config {
   stateFile: string;
   logLevel: LogLevel;
   pollMs: number;
+  /** Whether to keep a socket to the API, which then wakes us. */
+  socket: boolean;
   maxRetries: number;
   /** 0: never exit for want of work. */
   maxIdleMs: number;
@@ -99,6 +101,7 @@ const Environment = z.object({
     .transform(Number)
     .refine((seconds) => seconds >= 0.1, { error: "must be at least 0.1" })
     .default(2),
+  KELPIE_SOCKET: flag(true),
   FILE_WATCHER_DEBOUNCE_MS: whole(0),
   FILE_WATCHER_STABILITY_CHECK_MS: whole(50),
   FILE_WATCHER_MAX_WAIT_MS: whole(5000),
@@ -147,6 +150,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
     stateFile: resolve(workdir, values.KELPIE_STATE_FILE),
     logLevel: values.KELPIE_LOG_LEVEL,
     pollMs: values.KELPIE_POLL_SECONDS * 1000,
+    socket: values.KELPIE_SOCKET,
     maxRetries: values.MAX_RETRIES,
     maxIdleMs: values.MAX_TIME_WITH_NO_WORK_S * 1000,
     maxJobFailures: values.MAX_JOB_FAILURES,

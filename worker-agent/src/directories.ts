@@ -3,12 +3,29 @@
  * job names them, so this refuses every one whose clearing would harm more than a job.
  */
 import { mkdir, readdir, realpath, rm } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join, relative, sep } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { relative, sep } from "node:path";
 
 /** Holding these means holding a system; a job that names one has a mistake in it. */
 const systemDirectories = ["bin", "boot", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "run"]
-  .concat(["sbin", "srv", "sys", "usr", "var"])
+  .concat([
+    "sbin",
+    "srv",
+    "sys",
+    "tmp",
+    "usr",
+    "var",
+    "dev/shm",
+    "usr/local",
+    "var/lib",
+    "var/log",
+    "var/tmp",
+  ])
+  .map((name) => `/${name}`);
+
+/** Nor is there anything inside these that a job could want emptied. */
+const systemTrees = ["bin", "boot", "lib", "lib64", "proc", "sbin", "sys"]
+  .concat(["usr/bin", "usr/lib", "usr/lib64", "usr/sbin"])
   .map((name) => `/${name}`);
 
 /** A directory that must not be cleared; the job can never run with it, here or elsewhere. */
@@ -21,14 +38,20 @@ export interface DirectoryGuard {
   stateFile: string;
 }
 
-/** Makes the directory if need be, empties it, and returns its real path. Throws DirectoryRefused. */
-export async function makeEmpty(path: string, guard: DirectoryGuard): Promise<string> {
+/** Makes the directory if need be, and returns its real path. Throws DirectoryRefused if it must not be cleared. */
+export async function makeClearable(path: string, guard: DirectoryGuard): Promise<string> {
   // Asked before anything is made, and again for where links lead.
   refuseHarmful(path, path, guard);
   await mkdir(path, { recursive: true });
   const real = await realpath(path);
   refuseHarmful(path, real, guard);
-  await clearContents(real);
+  return real;
+}
+
+/** Makes the directory if need be, empties it, and returns its real path. Throws DirectoryRefused. */
+export async function makeEmpty(path: string, guard: DirectoryGuard): Promise<string> {
+  const real = await makeClearable(path, guard);
+  await clearContents(Buffer.from(real));
   return real;
 }
 
@@ -40,7 +63,7 @@ export async function emptyIfThere(path: string, guard: DirectoryGuard): Promise
   });
   if (real === undefined) return;
   refuseHarmful(path, real, guard);
-  await clearContents(real);
+  await clearContents(Buffer.from(real));
 }
 
 /** Whether `inner` is `outer` or lies below it; both absolute. */
@@ -55,17 +78,23 @@ function refuseHarmful(named: string, real: string, guard: DirectoryGuard): void
     ["the agent's working directory", guard.workdir],
     ["the home directory", homedir()],
     ["the state file", guard.stateFile],
+    ["the directory for temporary files", tmpdir()],
     ["the agent's own program", process.execPath],
     ["the agent's own program", process.argv[1] ?? process.execPath],
     ...systemDirectories.map((path): [string, string] => ["a system directory", path]),
   ];
   const harmed = kept.find(([, path]) => contains(real, path));
   if (harmed) throw new DirectoryRefused(`refusing to clear ${named}: it is or contains ${harmed[0]}`);
+  const system = systemTrees.find((path) => contains(path, real));
+  if (system) throw new DirectoryRefused(`refusing to clear ${named}: it is inside ${system}`);
 }
 
-async function clearContents(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    const path = join(directory, name);
+const separator = Buffer.from(sep);
+
+async function clearContents(directory: Buffer): Promise<void> {
+  // As bytes: names need not be UTF-8, and one that is misread would stay for the next job to find.
+  for (const name of await readdir(directory, { encoding: "buffer" })) {
+    const path = Buffer.concat([directory, separator, name]);
     try {
       await rm(path, { recursive: true, force: true, maxRetries: 2 });
     } catch (error) {

@@ -1,10 +1,13 @@
-/** How an attempt ends, as a value; and the one place that decides whom an error is to be blamed on. */
+/** How an attempt ends, as a value, by whom its error is to be blamed on (transfer/blame.ts lists what errors mean). */
 import { DirectoryRefused } from "./directories.ts";
+import { PathBusy } from "./directory-locks.ts";
 import type { Lease } from "./lease/lease.ts";
 import { LeaseEnded } from "./lease/trust.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { CommandExit } from "./process.ts";
 import { AgentStopping } from "./shutdown.ts";
+import { blameOfErrno } from "./transfer/blame.ts";
+import { LocalFailure } from "./transfer/failures.ts";
 import { TransferError } from "./transfer/ports.ts";
 
 /**
@@ -55,15 +58,14 @@ export function endingOfError(
   }
 }
 
-/** Errors of the file system that speak of the machine and not of the job. */
-const nodeErrnos = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "ENOMEM", "EBUSY"];
-
 function faultOf(error: unknown): TransferError["fault"] | "agent" {
   if (error instanceof TransferError) return error.fault;
   if (error instanceof DirectoryRefused) return "config";
+  if (error instanceof PathBusy) return "node";
+  if (error instanceof LocalFailure) return blameOfErrno(error.code);
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (typeof code !== "string" || typeof syscall !== "string") return "agent";
-  return nodeErrnos.includes(code) ? "node" : "config";
+  return blameOfErrno(code);
 }
 
 /** How the command ended, in words. */

@@ -1,98 +1,11 @@
 #!/usr/bin/env node
-/** The agent as a program: configuration, signals, exit code. Its exit code never speaks of a job. */
-import { runAgent } from "./agent.ts";
-import { createApiClient } from "./api/client.ts";
-import { createClock } from "./clock.ts";
-import { type Config, ConfigError, readConfig } from "./config.ts";
-import { createLog, reasonOf } from "./log.ts";
-import { Shutdown } from "./shutdown.ts";
-import { timings } from "./timings.ts";
-import { createTransfers } from "./transfer/transfers.ts";
-import { version } from "./version.ts";
+/**
+ * The agent's first moments. Loading the program takes a good part of a second, and a signal that comes meanwhile must not
+ * kill the process: so the handlers are there first, and the program is loaded after them. A static import would not do,
+ * since all of a module's imports are loaded before any of them runs.
+ */
+import { EarlySignals } from "./early-signals.ts";
 
-/** As in sysexits.h: what a person must mend before a restart can help. */
-const exitConfig = 78;
-
-const help = `kelpie ${version}: takes jobs from the queue of this container group and runs them.
-
-Runs without arguments; everything is configured by environment variables.
-At least: KELPIE_API_URL, KELPIE_API_KEY (or SALAD_API_KEY), SALAD_MACHINE_ID, SALAD_CONTAINER_GROUP_ID.
-`;
-
-void main(process.argv.slice(2)).then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
-  (error) => {
-    createLog({ level: "error" }).error("the agent ended on an error of its own", {
-      reason: reasonOf(error),
-      stack: error instanceof Error ? error.stack : undefined,
-    });
-    // SaladCloud would block this node for a non-zero exit; a restart may well go better.
-    process.exit(0);
-  },
-);
-
-async function main(args: string[]): Promise<number> {
-  // Logs that nobody reads any more must not end a job.
-  process.stdout.on("error", () => undefined);
-  if (args.includes("--version")) process.stdout.write(`${version}\n`);
-  else if (args.includes("--help") || args.includes("-h")) process.stdout.write(help);
-  else return start();
-  return 0;
-}
-
-async function start(): Promise<number> {
-  const workdir = process.cwd();
-  let config: Config;
-  try {
-    config = readConfig(process.env, workdir);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    createLog({ level: "info" }).error(error.message);
-    return exitConfig;
-  }
-  await work(config, workdir);
-  // Idle connections would keep the process for a few seconds.
-  return process.exit(0);
-}
-
-async function work(config: Config, workdir: string): Promise<void> {
-  const log = createLog({ level: config.logLevel, secrets: config.secrets });
-  const shutdown = new Shutdown();
-  for (const name of ["SIGTERM", "SIGINT"] as const) {
-    process.on(name, () => {
-      log.info(shutdown.stopping.aborted ? "told again to stop: hurrying" : "told to stop", { signal: name });
-      shutdown.request();
-    });
-  }
-  // Whatever hangs, the agent keeps its word to end in bounded time.
-  const { stopGraceMs, shutdownUploadMs, shutdownReportMs, shutdownHurriedReportMs } = timings;
-  const slackMs = 2_000;
-  const bound = shutdown.bound(
-    stopGraceMs + 2 * shutdownUploadMs + 2 * shutdownReportMs + slackMs,
-    shutdownHurriedReportMs + slackMs,
-  );
-  bound.signal.addEventListener("abort", () => {
-    log.warn("stopping took too long, leaving");
-    process.exit(0);
-  });
-  // An error that nothing awaited leaves the agent in doubt: let it finish what it can and be started anew.
-  process.on("uncaughtException", (error) => {
-    log.error("uncaught error, stopping", { reason: reasonOf(error), stack: error.stack });
-    if (!shutdown.stopping.aborted) shutdown.request();
-  });
-
-  log.info("agent started", { version, api: new URL(config.apiUrl).origin, ...config.identity });
-  await runAgent({
-    config,
-    client: createApiClient(config.apiUrl, config.credentials),
-    transfers: createTransfers(config.transfer),
-    clock: createClock(),
-    log,
-    shutdown,
-    timings,
-    workdir,
-  });
-  log.info("agent stopped");
-}
+const signals = new EarlySignals();
+const { run } = await import("./program.ts");
+await run(process.argv.slice(2), signals);

@@ -1,7 +1,10 @@
 /** One way to say what a job wants moved: the six older fields become the same three lists of rules as `sync`. */
 import { resolve } from "node:path";
-import type { DownloadRule, Job, UploadRule } from "../../src/contract/index.ts";
+import type { DownloadRule, LegacyStorage, Sync, UploadRule } from "../../src/contract/index.ts";
 import type { LegacyDirectories } from "./config.ts";
+
+/** The two ways to name storage; exactly one is set. */
+type StorageOfJob = Partial<LegacyStorage> & { sync?: Sync };
 
 export interface JobRules {
   before: DownloadRule[];
@@ -10,7 +13,7 @@ export interface JobRules {
 }
 
 /** The job's rules. With the older fields: inputs and checkpoints before, checkpoints during, outputs after. */
-export function rulesOf(job: Job, directories: LegacyDirectories): JobRules {
+export function rulesOf(job: StorageOfJob, directories: LegacyDirectories): JobRules {
   if (job.sync) {
     const { before = [], during = [], after = [] } = job.sync;
     return { before, during, after };

@@ -4,6 +4,24 @@ export const timings = {
   callTimeoutMs: 10_000,
   /** First wait after a failed call of the API; doubles up to the caps below. */
   retryFirstMs: 250,
+  /** With a socket the API wakes us; this only finds what a lost wake has missed. */
+  connectedPollMs: 45_000,
+  /** Opening the socket: one round trip and the group's object coming to life. */
+  socketOpenTimeoutMs: 10_000,
+  /** Keeps connections alive that something between us and the API would end as idle, mostly after a minute. */
+  socketPingMs: 25_000,
+  /** A deploy of the API drops all sockets at once; the fleet comes back over so long. */
+  socketReconnectSpreadMs: 10_000,
+  socketRetryFirstMs: 1_000,
+  socketRetryCapMs: 60_000,
+  /** A socket that lasted less was a failure, whatever its opening said. */
+  socketStableMs: 60_000,
+  /** An API that offers no socket is an older one; it may be updated under us. */
+  socketNotOfferedMs: 600_000,
+  /** Told to claim no more by an API that then went silent: who would tell us otherwise? Outlasts a deploy. */
+  drainForgottenMs: 300_000,
+  /** How often a drained agent looks whether that has come. */
+  drainLookMs: 30_000,
   /** A claim that cannot be made costs nothing but time. */
   claimRetryCapMs: 30_000,
   /** Reports are kept as long as the attempt is current. */

@@ -13,6 +13,7 @@ import { Shutdown } from "../src/shutdown.ts";
 import { timings as realTimings, type Timings } from "../src/timings.ts";
 import { ApiServer } from "./api-server.ts";
 import { FakeTransfers } from "./fake-transfers.ts";
+import { SocketServer } from "./socket-server.ts";
 
 /** Short where a test would only wait; long where a noisy machine could make the agent give up. */
 const quickTimings: Partial<Timings> = {
@@ -23,6 +24,9 @@ const quickTimings: Partial<Timings> = {
   faultPauseFirstMs: 10,
   faultPauseCapMs: 50,
   outputRoundPauseMs: 10,
+  socketReconnectSpreadMs: 20,
+  socketRetryFirstMs: 10,
+  socketRetryCapMs: 50,
 };
 
 export interface LogLine {
@@ -38,10 +42,16 @@ function killLastCommand(lines: LogLine[]): void {
 }
 
 export async function startAgent(
-  options: { timings?: Partial<Timings>; environment?: NodeJS.ProcessEnv } = {},
+  options: {
+    timings?: Partial<Timings>;
+    environment?: NodeJS.ProcessEnv;
+    /** Present: the API offers a socket, and is like this. */
+    sockets?: Partial<Pick<SocketServer, "refusal" | "deaf" | "greeting">>;
+  } = {},
 ) {
   const workdir = await mkdtemp(join(tmpdir(), "kelpie-agent-"));
   const server = await ApiServer.start();
+  const sockets = options.sockets && Object.assign(new SocketServer(server.http), options.sockets);
   const transfers = new FakeTransfers();
   const shutdown = new Shutdown();
   const lines: LogLine[] = [];
@@ -86,6 +96,7 @@ export async function startAgent(
     shutdown.request();
     killLastCommand(lines);
     await running;
+    sockets?.stop();
     server.stop();
     await rm(workdir, { recursive: true, force: true });
   });
@@ -93,6 +104,10 @@ export async function startAgent(
   return {
     workdir,
     server,
+    get sockets(): SocketServer {
+      if (!sockets) throw new Error("started without sockets");
+      return sockets;
+    },
     transfers,
     shutdown,
     running,

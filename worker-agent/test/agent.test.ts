@@ -93,6 +93,27 @@ test("a lease is renewed at once, and the command waits for that", async () => {
   expect(startedUnacknowledged).toBe(false);
 });
 
+test("renewals tell whether the command runs, and how many checkpoints went up", async () => {
+  const agent = await startAgent();
+  agent.server.leaseSeconds = 6;
+  let goOn = () => {};
+  agent.transfers.beforeUpload = () => new Promise((resolve) => (goOn = resolve));
+  const id = agent.server.submit({
+    sync: checkpointRules,
+    ...program(`fs.writeFileSync("work/checkpoint/step", "1"); fs.writeFileSync("work/output/x", "x");`),
+  });
+  const first = await agent.server.until((call) => call.route === "renew");
+  expect(first.route === "renew" && first.body.leases).toMatchObject([
+    { job_id: id, command_started: false, progress: 0 },
+  ]);
+  const later = await agent.server.until(
+    (call) => call.route === "renew" && call.body.leases[0]?.progress === 1,
+  );
+  expect(later.route === "renew" && later.body.leases).toMatchObject([{ command_started: true }]);
+  goOn();
+  await agent.server.report("completed", id);
+});
+
 test("trust lapses: effects wait, the command runs on", async () => {
   const agent = await startAgent();
   const id = agent.server.submit({

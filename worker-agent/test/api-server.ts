@@ -3,7 +3,7 @@
  * schemas. Faults are injected per call; tests await calls, not time.
  */
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
   type ClaimedJob,
@@ -36,7 +36,7 @@ interface QueuedJob {
 export class ApiServer {
   readonly calls: Call[] = [];
   /** Asked for each call; undefined means that all is well. */
-  fault: (call: Call) => Fault | undefined = () => undefined;
+  fault: (call: Call) => Fault | undefined | Promise<Fault | undefined> = () => undefined;
   leaseSeconds = 20;
   readonly #jobs: QueuedJob[] = [];
   readonly #watchers = new Set<() => void>();
@@ -46,6 +46,11 @@ export class ApiServer {
     const server = new ApiServer();
     await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
     return server;
+  }
+
+  /** For what is not plain HTTP. */
+  get http(): Server {
+    return this.#server;
   }
 
   get url(): string {
@@ -102,7 +107,7 @@ export class ApiServer {
       refuse(response, 404, "not_found", "no such route");
       return;
     }
-    const fault = this.fault(call);
+    const fault = await this.fault(call);
     this.calls.push(call);
     if (typeof fault === "number") refuse(response, fault, "unavailable", "injected");
     else if (fault === "unreachable") request.socket.destroy();
@@ -208,6 +213,7 @@ const blankJob: Job = {
   webhook: null,
   compression: false,
   priority: 0,
+  retry_delay_seconds: 0,
   sync: {},
   created: new Date().toISOString(),
   started: null,
@@ -218,6 +224,8 @@ const blankJob: Job = {
   num_failures: 0,
   num_heartbeats: 0,
   num_interruptions: 0,
+  available: null,
+  failed_reason: null,
   machine_id: null,
   attempt: 0,
 };

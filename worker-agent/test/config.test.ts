@@ -30,6 +30,7 @@ test("the least environment is enough; defaults are Kelpie's", () => {
     maxJobFailures: 3,
     maxIdleMs: 0,
     pollMs: 2000,
+    socket: true,
     recreateBetweenJobs: false,
     transfer: { stabilityMs: 50, maxWaitMs: 5000, debounceMs: 0, region: "us-east-1" },
   });
@@ -40,6 +41,7 @@ test("every bad variable is named at once, and no value is echoed", () => {
     KELPIE_API_URL: "ftp://user:hunter2@kelpie",
     MAX_RETRIES: "three-hunter2",
     KELPIE_RECREATE_BETWEEN_JOBS: "hunter2",
+    KELPIE_SOCKET: "hunter2",
     KELPIE_POLL_SECONDS: "0",
     AWS_ENDPOINT_URL: "http://user:hunter2@localhost",
     SALAD_CONTAINER_GROUP_ID: "",
@@ -48,6 +50,7 @@ test("every bad variable is named at once, and no value is echoed", () => {
     "KELPIE_API_URL",
     "MAX_RETRIES",
     "KELPIE_RECREATE_BETWEEN_JOBS",
+    "KELPIE_SOCKET",
     "KELPIE_POLL_SECONDS",
     "AWS_ENDPOINT_URL",
     "SALAD_MACHINE_ID",

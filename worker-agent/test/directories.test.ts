@@ -2,6 +2,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -10,7 +11,7 @@ import {
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Asides } from "../src/aside.ts";
 import { DirectoryRefused, emptyIfThere, makeEmpty } from "../src/directories.ts";
 
@@ -27,6 +28,14 @@ const upload = (local_path: string) => ({
   prefix: "",
   local_path,
   direction: "upload" as const,
+});
+
+const noLocks = { take: async () => async () => undefined };
+
+const quietly = (workdir: string) => ({
+  workdir,
+  signal: new AbortController().signal,
+  onPassedOver: () => undefined,
 });
 
 test("a job's directory is made, and emptied if it was there", async () => {
@@ -48,6 +57,10 @@ test("directories whose clearing would harm more than a job are refused, also th
     "/",
     "/etc",
     "/usr",
+    "/usr/lib/any",
+    "/tmp",
+    tmpdir(),
+    "/var/lib",
     homedir(),
     workdir,
     root,
@@ -59,6 +72,24 @@ test("directories whose clearing would harm more than a job are refused, also th
     if (existsSync(path)) await expect(emptyIfThere(path, guard), path).rejects.toThrow(DirectoryRefused);
   }
   expect(existsSync(join(workdir, "precious"))).toBe(true);
+});
+
+test("the directory for temporary files is not emptied by a job that names it, wherever it is", async () => {
+  const { root, guard } = setup();
+  mkdirSync(join(root, "scratch/temporary"), { recursive: true });
+  vi.stubEnv("TMPDIR", join(root, "scratch/temporary"));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const path of ["scratch", "scratch/temporary"])
+    await expect(makeEmpty(join(root, path), guard), path).rejects.toThrow("temporary files");
+  await makeEmpty(join(root, "scratch/temporary/of-a-job"), guard);
+});
+
+test("a name that is not UTF-8 does not stay for the next job", async () => {
+  const { root, guard } = setup();
+  const path = await makeEmpty(join(root, "data"), guard);
+  writeFileSync(Buffer.concat([Buffer.from(`${path}/bad`), Buffer.from([0xff])]), "");
+  await emptyIfThere(path, guard);
+  expect(readdirSync(path)).toEqual([]);
 });
 
 test("a directory reached through a link is emptied; the link stays", async () => {
@@ -87,7 +118,7 @@ test("outputs moved aside leave their directory empty and in place; nested rules
   mkdirSync(join(workdir, "out/inner"), { recursive: true });
   writeFileSync(join(workdir, "out/inner/file"), "content");
   const rules = [upload("out/inner"), upload("out"), upload("missing")];
-  const aside = await new Asides().move(rules, workdir, "job-1");
+  const aside = await new Asides(noLocks).move(rules, quietly(workdir));
   const [inner, outer, missing] = rules.map((rule) => aside.from(rule));
   expect(readFileSync(join(inner ?? "", "file"), "utf8")).toBe("content");
   expect(readFileSync(join(outer ?? "", "inner/file"), "utf8")).toBe("content");
@@ -101,8 +132,8 @@ test("outputs moved aside leave their directory empty and in place; nested rules
 test("a directory with outputs aside inside cannot be left behind before they are gone", async () => {
   const { root, workdir } = setup();
   mkdirSync(join(workdir, "data/out"), { recursive: true });
-  const asides = new Asides();
-  const aside = await asides.move([upload("data/out")], workdir, "job-1");
+  const asides = new Asides(noLocks);
+  const aside = await asides.move([upload("data/out")], quietly(workdir));
   symlinkSync(join(workdir, "data"), join(root, "link"));
   expect(await asides.isInside(join(root, "link"))).toBe(true);
   expect(await asides.isInside(join(workdir, "data/out"))).toBe(false);

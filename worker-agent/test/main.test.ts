@@ -13,6 +13,23 @@ import { fileAppears, program } from "./commands.ts";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
+/** Tells when the program begins to load its dependencies, and takes its time with the first of them. */
+const slowLoading = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  let told = false;
+  const tell = () => {
+    told = true;
+    process.stderr.write("loading");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  };
+  registerHooks({
+    load(url, context, next) {
+      if (url.includes("node_modules") && !told) tell();
+      return next(url, context);
+    },
+  });
+`)}`;
+
 function launch(environment: NodeJS.ProcessEnv, args: string[] = []) {
   const workdir = mkdtempSync(join(tmpdir(), "kelpie-main-"));
   const child: ChildProcess = spawn(process.execPath, [main, ...args], {
@@ -105,4 +122,34 @@ test("--version and --help need no configuration", async () => {
   const helped = launch({}, ["--help"]);
   expect(await helped.exited).toBe(0);
   expect(helped.output()).toContain("KELPIE_API_URL");
+});
+
+test("SIGTERM while the program still loads: exit 0, not death by signal", async () => {
+  const server = await ApiServer.start();
+  onTestFinished(() => server.stop());
+  const { child, exited } = launch({
+    KELPIE_API_URL: server.url,
+    KELPIE_API_KEY: "a-key-of-the-tests",
+    SALAD_MACHINE_ID: "machine-1",
+    SALAD_CONTAINER_GROUP_ID: "group",
+    NODE_OPTIONS: `--import=${slowLoading}`,
+  });
+  await once(child.stderr ?? child, "data");
+  child.kill("SIGTERM");
+  expect(await exited).toBe(0);
+  expect(server.calls.some((call) => call.route === "claim")).toBe(false);
+});
+
+test("a second agent with the first one's state file says so in one line, and exits 78", async () => {
+  const { path, server } = await launchAgent();
+  await server.until((call) => call.route === "claim");
+  const { exited, output } = launch({
+    KELPIE_API_URL: server.url,
+    KELPIE_API_KEY: "a-key-of-the-tests",
+    SALAD_MACHINE_ID: "machine-2",
+    SALAD_CONTAINER_GROUP_ID: "group",
+    KELPIE_STATE_FILE: path("kelpie-state.json"),
+  });
+  expect(await exited).toBe(78);
+  expect(output()).toContain("KELPIE_STATE_FILE");
 });

@@ -16,7 +16,7 @@ function setup() {
 
 test("the state file is whole at every moment", async () => {
   const { directory, file, read } = setup();
-  const { observer } = observeActivity(file.begin("job"), file);
+  const { observer } = observeActivity(file.begin("job"), file, () => {});
   await file.written();
   let reads = 0;
   const writing = (async () => {
@@ -43,7 +43,7 @@ test("the state file is whole at every moment", async () => {
 
 test("uploads and downloads stand in it while they are under way", async () => {
   const { file, read } = setup();
-  const { observer, bytes } = observeActivity(file.begin("job"), file);
+  const { observer, bytes } = observeActivity(file.begin("job"), file, () => {});
   observer.began("upload", "/a");
   observer.began("download", "/b");
   await file.written();

@@ -4,8 +4,27 @@ import { ClaimedJob, type ClaimQuery } from "../../../src/contract/index.ts";
 import type { ApiClient } from "./client.ts";
 import type { Answer } from "./fault.ts";
 
-/** A job with the lease that our agent needs; an API that grants none is not one we can work for. */
-export const LeasedJob = ClaimedJob.required({ lease_token: true, lease_seconds: true });
+/**
+ * What the agent needs of a job, and no more: fields that an older API does not know yet must not stop it. An API that
+ * grants no lease is not one it can work for.
+ */
+export const LeasedJob = ClaimedJob.pick({
+  id: true,
+  attempt: true,
+  command: true,
+  arguments: true,
+  environment: true,
+  compression: true,
+  sync: true,
+  input_bucket: true,
+  input_prefix: true,
+  checkpoint_bucket: true,
+  checkpoint_prefix: true,
+  output_bucket: true,
+  output_prefix: true,
+  lease_token: true,
+  lease_seconds: true,
+}).required({ lease_token: true, lease_seconds: true });
 export type LeasedJob = z.infer<typeof LeasedJob>;
 
 /** Asks for one job; an empty list is an answer too. Repeated with the same `claim_id`, it gets the same attempt. */

@@ -9,6 +9,8 @@ export interface Lease {
   /** As the API last told; renewals may change it. */
   termMs: number;
   readonly trust: Trust;
+  /** How the attempt gets on; every renewal tells it. An attempt that dies early again and again is quarantined. */
+  readonly progress: { commandStarted: boolean; checkpoints: number };
 }
 
 /** The lease of a claimed job. It is trusted only once a first renewal has succeeded. */
@@ -19,5 +21,6 @@ export function leaseOf(job: LeasedJob, settings: TrustSettings): Lease {
     token: job.lease_token,
     termMs: job.lease_seconds * 1000,
     trust: new Trust(settings),
+    progress: { commandStarted: false, checkpoints: 0 },
   };
 }

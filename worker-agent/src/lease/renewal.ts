@@ -46,6 +46,12 @@ export class Renewals {
     this.#wake.abort();
   }
 
+  /** Somebody says that this lease has ended: asks at once, if it is held here. */
+  doubt(jobId: string, attempt: number): void {
+    const held = [...this.#held].some((lease) => lease.jobId === jobId && lease.attempt === attempt);
+    if (held) this.renewNow();
+  }
+
   /** The loop; runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
@@ -75,7 +81,13 @@ export class Renewals {
     const sentAt = clock.mark();
     const request = {
       ...identity,
-      leases: leases.map(({ jobId, attempt, token }) => ({ job_id: jobId, attempt, lease_token: token })),
+      leases: leases.map(({ jobId, attempt, token, progress }) => ({
+        job_id: jobId,
+        attempt,
+        lease_token: token,
+        command_started: progress.commandStarted,
+        progress: progress.checkpoints,
+      })),
     };
     const answer = await renewLeases(client, request, { timeoutMs, signal });
     if (!answer.ok) {

@@ -2,7 +2,6 @@
  * Downloads: all objects under the rules, or an error. Each arrives in a hidden file beside its place and takes the
  * place when it is complete, so that nobody ever sees half of one.
  */
-import { randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -11,11 +10,11 @@ import { createGunzip } from "node:zlib";
 import type { DownloadRule } from "../../../src/contract/index.ts";
 import { forEachBounded } from "./bounded.ts";
 import { type PlannedDownload, planDownloads } from "./download-plan.ts";
-import { BadAnswer, LocalFailure, onDisk, systemCode, transferError } from "./failures.ts";
+import { LocalFailure, onDisk, Refused, systemCode, transferError } from "./failures.ts";
 import { stateAt } from "./file-state.ts";
 import { getObject } from "./get-object.ts";
 import { listObjects } from "./list-objects.ts";
-import { ownFilePrefix } from "./object-key.ts";
+import { ownName } from "./object-key.ts";
 import type { KnownFiles, TransferContext } from "./ports.ts";
 import { judge } from "./retry.ts";
 import { SafeRoot } from "./safe-directory.ts";
@@ -84,8 +83,8 @@ async function downloadFile(
 ): Promise<number> {
   const directory = dirname(file.path);
   await root.make(directory);
-  const hidden = join(directory, `${ownFilePrefix}${randomBytes(8).toString("hex")}`);
-  const expanded = `${hidden}-expanded`;
+  const hidden = join(directory, ownName("download"));
+  const expanded = join(directory, ownName("download"));
   try {
     const bytes = await fetchInto(hidden, store, file, signal);
     if (file.expand) await expand(hidden, expanded, signal);
@@ -119,6 +118,8 @@ async function expand(from: string, to: string, signal: AbortSignal): Promise<vo
   } catch (cause) {
     signal.throwIfAborted();
     const inflating = systemCode(cause)?.startsWith("Z_") ?? false;
-    throw inflating ? new BadAnswer("the object is not gzip", { cause }) : new LocalFailure(to, cause);
+    throw inflating
+      ? new Refused('the job has compression on, and this ".gz" object is not gzip', { cause })
+      : new LocalFailure(to, cause);
   }
 }

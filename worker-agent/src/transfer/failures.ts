@@ -10,11 +10,14 @@ export class S3Error extends Error {
   readonly status: number;
   /** S3's code, such as `NoSuchBucket`; empty when the answer had no readable body (HEAD, proxies). */
   readonly code: string;
+  /** Of the request; undefined when the error stood in the body of a success. */
+  readonly method: string | undefined;
 
-  constructor(status: number, code: string, detail: string) {
+  constructor(status: number, code: string, detail: string, method?: string) {
     super([`storage answered ${status}`, code, detail].filter(Boolean).join(" "));
     this.status = status;
     this.code = code;
+    this.method = method;
   }
 }
 

@@ -27,7 +27,7 @@ import { ScanTimer } from "./scan-timer.ts";
 import type { Store } from "./store.ts";
 import { summed } from "./summed-failures.ts";
 import { uploadFile } from "./upload-file.ts";
-import { walk } from "./walk.ts";
+import { type PassedOver, walk } from "./walk.ts";
 import { WatchHints } from "./watch-hints.ts";
 
 /** So many files wait for each other's arrival; beyond, waiting would cost more than the order is worth. */
@@ -54,6 +54,8 @@ export class DirectoryMirror implements Mirror {
   readonly #loop: Promise<void>;
   #rootIdentity: string | undefined;
   #unreadable: LocalFailure[] = [];
+  /** Paths of which it was said that they are passed over. */
+  readonly #told = new Set<string>();
   /** The attempt is over: its reason. */
   #ended: Ended | undefined;
 
@@ -143,7 +145,7 @@ export class DirectoryMirror implements Mirror {
     }
     const place = `${this.#rule.bucket}/${this.#rule.prefix}`;
     const unreadable = this.#unreadable.map((failure) =>
-      transferError("node", `upload to ${place}`, failure),
+      transferError(judge(failure).fault, `upload to ${place}`, failure),
     );
     const failures = [...this.#ledger.problems, ...unreadable];
     if (failures.length > 0) throw summed(failures);
@@ -152,17 +154,24 @@ export class DirectoryMirror implements Mirror {
   async #scan(): Promise<void> {
     this.#timer.begin();
     const began = { nowMs: performance.now(), wallMs: Date.now() };
-    const found = await walk(this.#root, this.#context.signal);
+    const found = await walk(this.#root, this.#context.signal, (path) => this.#concerns(path));
+    this.#tellPassedOver(found?.passedOver ?? []);
     const identity = found && (await identityOf(this.#root));
     const sameRoot = this.#rootIdentity === undefined || identity === this.#rootIdentity;
     // A missing root keeps its identity in mind: what comes in its place is another one.
     this.#rootIdentity = identity ?? this.#rootIdentity;
     this.#unreadable = found?.unreadable ?? [];
     this.#hints.follow(this.#finishing.signal.aborted ? [] : (found?.directories ?? [this.#root]));
-    const files = new Map([...(found?.files ?? [])].filter(([, file]) => this.#concerns(file.relativePath)));
-    const seen = found && identity ? { files, unreadable: found.unreadable } : undefined;
-    this.#ledger.observe(seen, { ...began, sameRoot });
+    this.#ledger.observe(found && identity ? found : undefined, { ...began, sameRoot });
     this.#announced.drop((entry) => !entry.latest && !entry.busy);
+  }
+
+  #tellPassedOver(passedOver: PassedOver[]): void {
+    for (const { path, why } of passedOver) {
+      if (this.#told.has(path)) continue;
+      this.#told.add(path);
+      this.#context.onProblem?.(`${path} is not uploaded: ${why}`);
+    }
   }
 
   #concerns(relativePath: string): boolean {
@@ -252,7 +261,8 @@ export class DirectoryMirror implements Mirror {
   }
 
   #end(failure: unknown): void {
-    const reason = failure instanceof LocalFailure ? transferError("node", "mirror", failure) : failure;
+    const reason =
+      failure instanceof LocalFailure ? transferError(judge(failure).fault, "mirror", failure) : failure;
     this.#ended ??= reason instanceof Ended ? reason : new Ended(reason);
     this.#abandoned.abort(this.#ended.reason);
   }

@@ -1,12 +1,20 @@
 /** How files and objects are named and described. */
+import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import mime from "mime";
 
-/** Files of ours that lie beside the user's: never uploaded, never taken for his. */
-export const ownFilePrefix = ".kelpie-";
+/**
+ * A name for a file or directory of ours that lies beside the user's: never uploaded, never taken for his. Random and
+ * long, so that whatever else he calls `.kelpie-…` is his.
+ */
+export function ownName(purpose: "download" | "link" | "aside"): string {
+  return `.kelpie-${purpose}-${randomBytes(16).toString("hex")}.tmp`;
+}
+
+const ownNames = /^\.kelpie-(download|link|aside)-[0-9a-f]{32}\.tmp$/;
 
 export function isOwnFile(name: string): boolean {
-  return basename(name).startsWith(ownFilePrefix);
+  return ownNames.test(basename(name));
 }
 
 /** The key under which the file of that name (with "/" separators) is stored. */

@@ -3,6 +3,7 @@
  * when effects may be caused; the transfer layer owns bytes, retries and order. Neither reads the environment.
  */
 import type { DownloadRule, UploadRule } from "../../../src/contract/index.ts";
+import type { Blame } from "./blame.ts";
 
 /**
  * The right to cause effects (design.md, lease protocol, rule 6). Every upload and delete asks it first and is aborted
@@ -25,9 +26,9 @@ export interface TransferObserver {
 /** One problem that outlived all retries, in words fit for a person: which file, which key, why. */
 export class TransferError extends Error {
   override readonly name = "TransferError";
-  /** What to blame: `storage` (release the attempt, try elsewhere or later), or `node` (disk full, unreadable file). */
-  readonly fault: "storage" | "node" | "config";
-  constructor(fault: "storage" | "node" | "config", message: string, options?: ErrorOptions) {
+  /** What to blame (blame.ts): `storage` and `node` release the attempt, `config` fails it. */
+  readonly fault: Blame;
+  constructor(fault: Blame, message: string, options?: ErrorOptions) {
     super(message, options);
     this.fault = fault;
   }
@@ -50,6 +51,8 @@ export interface TransferContext {
 export interface KnownFile {
   sizeBytes: number;
   mtimeNs: bigint;
+  /** Moves with every write and cannot be set, unlike the mtime (`cp -p`, `touch -d`). */
+  ctimeNs: bigint;
   inode: bigint;
   /**
    * "<bucket>/<key>" it was downloaded from. A mirror never deletes another object than this one on behalf of a

@@ -1,10 +1,11 @@
 /**
- * The one place that decides what is tried again, and whom a failure is blamed on.
+ * The one place that decides what is tried again; whom a failure is blamed on is listed in blame.ts.
  *
  * Worth another try: whatever may be different in a moment (the network, an overloaded or broken storage).
  * Not worth it: an answer about the request itself (credentials, names, permissions) and this node's own disk.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { blameOfAnswer, blameOfErrno, isPassing } from "./blame.ts";
 import { BadAnswer, FileDisturbed, LocalFailure, Refused, S3Error, Stalled, systemCode } from "./failures.ts";
 import { TransferError } from "./ports.ts";
 
@@ -20,35 +21,19 @@ export interface Verdict {
   fault: TransferError["fault"];
 }
 
-/** S3 says these with status 400, though they are about the moment and not about the request. */
-const passingCodes = new Set([
-  "RequestTimeout",
-  "SlowDown",
-  "InternalError",
-  "ServiceUnavailable",
-  "Throttling",
-]);
-
 export function judge(failure: unknown): Verdict {
   if (failure instanceof TransferError) return { retry: false, fault: failure.fault };
-  if (failure instanceof S3Error) return judgeAnswer(failure);
+  if (failure instanceof S3Error) {
+    const { status, code, method } = failure;
+    return { retry: isPassing(status, code), fault: blameOfAnswer(status, code, method) };
+  }
   if (failure instanceof Stalled || failure instanceof BadAnswer) return { retry: true, fault: "storage" };
-  if (failure instanceof LocalFailure || failure instanceof FileDisturbed)
-    return { retry: false, fault: "node" };
-  if (failure instanceof Refused) return { retry: false, fault: "config" };
+  if (failure instanceof LocalFailure) return { retry: false, fault: blameOfErrno(failure.code) };
+  // Judged at the end, when the command is over: a process that it left running writes on, as it would elsewhere.
+  if (failure instanceof FileDisturbed || failure instanceof Refused)
+    return { retry: false, fault: "config" };
   // undici and Node name trouble of sockets, DNS and TLS by a code. An error without one is a bug of ours.
   return { retry: systemCode(failure) !== undefined, fault: "storage" };
-}
-
-function judgeAnswer({ status, code }: S3Error): Verdict {
-  if (passingCodes.has(code) || status === 408 || status === 429) return { retry: true, fault: "storage" };
-  // 501: the storage will not have learnt it by the next try.
-  if (status >= 500) return { retry: status !== 501, fault: "storage" };
-  // The clock of a home computer; the credentials are fine.
-  if (code === "RequestTimeTooSkewed") return { retry: false, fault: "node" };
-  if (status === 404 && code !== "NoSuchBucket") return { retry: false, fault: "storage" };
-  if (status === 412) return { retry: false, fault: "storage" };
-  return { retry: false, fault: "config" };
 }
 
 /** Waits before the try that follows `failures` failed ones: random, so that many nodes do not come back as one. */

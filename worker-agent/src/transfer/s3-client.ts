@@ -81,7 +81,7 @@ export class S3Client {
         const answer = await this.#send(request, signal, watch);
         try {
           watch.allow(this.#stallTimeoutMs);
-          if (answer.statusCode < 200 || answer.statusCode > 299) throw await refusal(answer);
+          if (answer.statusCode < 200 || answer.statusCode > 299) throw await refusal(request.method, answer);
           return await read(reading(answer, watch));
         } finally {
           // What nobody read is dropped together with its connection; the body calls that an error of its own.
@@ -208,15 +208,16 @@ async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
-async function refusal(answer: Dispatcher.ResponseData): Promise<S3Error> {
-  return errorInXml(answer.statusCode, await textOf(answer.body)) ?? new S3Error(answer.statusCode, "", "");
+async function refusal(method: string, { body, statusCode }: Dispatcher.ResponseData): Promise<S3Error> {
+  const text = await textOf(body);
+  return errorInXml(statusCode, text, method) ?? new S3Error(statusCode, "", "", method);
 }
 
 const errorParser = new XMLParser({ ignoreAttributes: true, parseTagValue: false });
 
 /** S3's error document, wherever it turns up: also in the body of a 200 to a CompleteMultipartUpload. */
-export function errorInXml(status: number, text: string): S3Error | undefined {
+export function errorInXml(status: number, text: string, method?: string): S3Error | undefined {
   if (!text.includes("<Error>")) return undefined;
   const document: { Error?: { Code?: string; Message?: string } } = errorParser.parse(text);
-  return new S3Error(status, document.Error?.Code ?? "", document.Error?.Message ?? "");
+  return new S3Error(status, document.Error?.Code ?? "", document.Error?.Message ?? "", method);
 }

@@ -10,7 +10,7 @@ import { constants } from "node:fs";
 import { copyFile, type FileHandle, open, stat } from "node:fs/promises";
 import { FileDisturbed, onDisk } from "./failures.ts";
 import { fileRange } from "./file-body.ts";
-import { sameState, settledState, stateOfOpen } from "./file-state.ts";
+import { isUnchanged, settledState, stateOfOpen } from "./file-state.ts";
 import { refuseFastGrowth, refuseFastGrowthSince } from "./growth.ts";
 import type { KnownFile } from "./ports.ts";
 
@@ -22,8 +22,8 @@ export async function copyWhole(path: string, copyPath: string, signal: AbortSig
     const before = await settledState(original, path, signal);
     const beganMs = performance.now();
     if (!(await clone(path, copyPath, before))) await copyBytes(original, path, copyPath, before, signal);
+    if (await isUnchanged(before, original, path)) return before;
     const after = await stateOfOpen(original, path);
-    if (sameState(before, after)) return before;
     if (after.sizeBytes <= before.sizeBytes) throw new FileDisturbed(path);
     await refuseFastGrowthSince(before, beganMs, original, path, signal);
     await comparePrefix(original, path, copyPath, before.sizeBytes, signal);

@@ -2,7 +2,7 @@
  * Uploads a directory and believes nothing: each object is looked up afterwards, and one that is missing or of another
  * size or checksum is uploaded again before the whole fails.
  */
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import type { UploadRule } from "../../../src/contract/index.ts";
 import { forEachBounded } from "./bounded.ts";
 import { throwIfEnded } from "./effects.ts";
@@ -10,7 +10,7 @@ import { etagContradicts } from "./etag.ts";
 import { BadAnswer, Ended, transferError } from "./failures.ts";
 import { headObject } from "./head-object.ts";
 import { keyOf } from "./object-key.ts";
-import type { TransferContext, TransferError } from "./ports.ts";
+import { type TransferContext, TransferError } from "./ports.ts";
 import { judge } from "./retry.ts";
 import type { Store } from "./store.ts";
 import { summed } from "./summed-failures.ts";
@@ -26,15 +26,20 @@ export async function uploadDirectory(
   from: string,
   context: TransferContext,
 ): Promise<void> {
-  const found = await walk(from, context.signal);
-  if (!found) return;
-  const failures: TransferError[] = found.unreadable.map((failure) =>
-    transferError("node", `upload to ${rule.bucket}/${rule.prefix}`, failure),
-  );
   const pattern = rule.pattern === undefined ? undefined : new RegExp(rule.pattern);
-  const oldestFirst = [...found.files]
-    .filter(([, file]) => pattern === undefined || pattern.test(file.relativePath))
-    .sort(([, one], [, other]) => (one.state.mtimeNs < other.state.mtimeNs ? -1 : 1));
+  const found = await walk(from, context.signal, (path) => pattern === undefined || pattern.test(path));
+  if (!found) return;
+  const failures = found.unreadable.map((failure) =>
+    transferError(judge(failure).fault, `upload to ${rule.bucket}/${rule.prefix}`, failure),
+  );
+  for (const { path, why, dangling } of found.passedOver) {
+    const writtenAt = resolve(context.workdir, rule.local_path, relative(from, path));
+    if (dangling) failures.push(new TransferError("config", `${writtenAt} cannot be uploaded: ${why}`));
+    else context.onProblem?.(`${writtenAt} is not uploaded: ${why}`);
+  }
+  const oldestFirst = [...found.files].sort(([, one], [, other]) =>
+    one.state.mtimeNs < other.state.mtimeNs ? -1 : 1,
+  );
   await forEachBounded(
     oldestFirst,
     store.concurrentFiles,

@@ -13,7 +13,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { type Term, underTrust } from "./effects.ts";
-import { FileDisturbed, onDisk, S3Error } from "./failures.ts";
+import { FileDisturbed, onDisk, S3Error, transferError } from "./failures.ts";
 import { fileRange } from "./file-body.ts";
 import { settledState, stateOfOpen } from "./file-state.ts";
 import { refuseFastGrowth } from "./growth.ts";
@@ -99,7 +99,7 @@ async function sendStaged(
   { compression }: TransferContext,
   term: Term,
 ): Promise<UploadedFile> {
-  const directory = await onDisk(tmpdir(), mkdtemp(join(tmpdir(), "kelpie-upload-")));
+  const directory = await makeStaging();
   try {
     const copy = join(directory, "copy");
     const copied = fromOriginal ? undefined : await copyWhole(path, copy, term.signal);
@@ -118,6 +118,15 @@ async function sendStaged(
     }
   } finally {
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function makeStaging(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "kelpie-upload-"));
+  } catch (cause) {
+    // Whatever the system calls it, the place is the machine's and not the job's.
+    throw transferError("node", `a place for copies in ${tmpdir()}`, cause);
   }
 }
 

@@ -1,7 +1,7 @@
 /** What an upload reads from and where it goes. */
 import type { FileHandle } from "node:fs/promises";
 import { FileDisturbed } from "./failures.ts";
-import { sameState, stateOfOpen } from "./file-state.ts";
+import { isUnchanged } from "./file-state.ts";
 import type { KnownFile } from "./ports.ts";
 
 /**
@@ -35,7 +35,7 @@ export function sourceInState(path: string, handle: FileHandle, state: KnownFile
     handle,
     sizeBytes: state.sizeBytes,
     checkUnchanged: async () => {
-      if (!sameState(state, await stateOfOpen(handle, path))) throw new FileDisturbed(path);
+      if (!(await isUnchanged(state, handle, path))) throw new FileDisturbed(path);
     },
   };
 }

@@ -111,11 +111,11 @@ test("no permission, or no such bucket: the user's to mend, and never tried agai
   expect(denied.message).toContain("AccessDenied");
 });
 
-test("what cannot be written here is blamed on the node", async () => {
+test("a key too long for any file system would make a job travel for ever: it fails the job, by name", async () => {
   const { storage, transfers, context, dir } = await setUp();
   storage.put(bucket, `in/${"x".repeat(300)}`, "x");
   const failure = await failureOf(transfers.download([rule], context));
-  expect(failure.fault).toBe("node");
+  expect(failure.fault).toBe("config");
   expect(failure.message).toContain(dir);
 });
 
@@ -133,6 +133,7 @@ test("a .gz that is no gzip fails the download instead of being passed on", asyn
   storage.put(bucket, "in/log.txt.gz", "not at all");
   const failure = await failureOf(transfers.download([rule], { ...context, compression: true }));
   expect(failure.message).toContain("in/log.txt.gz");
+  expect(failure.fault).toBe("config");
 });
 
 test("two rules for one directory: the later rule's file wins, as it would one after the other", async () => {

@@ -6,7 +6,10 @@ import type { FoundFile } from "../../src/transfer/walk.ts";
 /** A ledger with a clock of its own; mtimes are its wall clock's milliseconds. */
 function ledgerAt(times = { stabilityMs: 50, maxWaitMs: 5000 }) {
   const ledger = new MirrorLedger(times);
-  const state = (mtimeMs: number) => ({ sizeBytes: 1, mtimeNs: BigInt(mtimeMs) * 1_000_000n, inode: 1n });
+  const state = (mtimeMs: number) => {
+    const timeNs = BigInt(mtimeMs) * 1_000_000n;
+    return { sizeBytes: 1, mtimeNs: timeNs, ctimeNs: timeNs, inode: 1n };
+  };
   const scan = (nowMs: number, mtimes: Record<string, number>, sameRoot = true) => {
     const files = Object.entries(mtimes).map(([path, mtimeMs]): [string, FoundFile] => [
       path,

@@ -91,8 +91,8 @@ test("a file replaced by rename again and again shows only whole contents, and t
   const contents = Array.from({ length: 20 }, (_, number) => `content ${number} `.repeat(30_000));
   const mirror = await mirrorOn(bench);
   for (const content of contents) {
-    await writeFile(join(bench.out, ".kelpie-not-yet"), content);
-    await rename(join(bench.out, ".kelpie-not-yet"), join(bench.out, "a"));
+    await writeFile(join(bench.dir, "not-yet"), content);
+    await rename(join(bench.dir, "not-yet"), join(bench.out, "a"));
     await delay(15);
   }
   await mirror.finish();

@@ -3,6 +3,7 @@ import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { ownName } from "../../src/transfer/object-key.ts";
 import { bucket, failureOf, mirrorOn, rule, setUp, setUpWithDirectory, story } from "./bench.ts";
 
 test("a checkpoint written in the command's first 10 ms arrives", async () => {
@@ -130,16 +131,16 @@ test("downloaded files are not uploaded again; changed they are, removed they ar
   expect(story(bench)).toEqual(["put changed", "delete removed"]);
 });
 
-test("only what the pattern finds is mirrored; links to files count, our own and special files do not", async () => {
+test("only what the pattern finds is mirrored; links count as what they lead to, our own files do not", async () => {
   const bench = await setUpWithDirectory();
   await mkdir(join(bench.out, "deep"));
   await writeFile(join(bench.out, "deep/a.bin"), "a");
   await writeFile(join(bench.out, "a.txt"), "a");
-  await writeFile(join(bench.out, ".kelpie-1234.bin"), "ours");
+  await writeFile(join(bench.out, `${ownName("download")}`), "ours");
   await symlink("deep/a.bin", join(bench.out, "link.bin"));
   await symlink(bench.out, join(bench.out, "loop.bin"));
   await symlink("nowhere", join(bench.out, "dangling.bin"));
-  const mirror = await mirrorOn(bench, new Map(), { ...rule, pattern: "(^|/)[^/]+\\.bin$" });
+  const mirror = await mirrorOn(bench, new Map(), { ...rule, pattern: "(^|/)[^/]+\\.(bin|tmp)$" });
   await mirror.finish();
   expect(bench.storage.keys(bucket)).toEqual(["ckpt/deep/a.bin", "ckpt/link.bin"]);
 });

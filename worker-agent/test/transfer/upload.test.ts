@@ -127,6 +127,15 @@ test.each([400, 403, 404, 501])("never tried again after %i", async (status) => 
   expect(storage.requests.filter(isPut).length).toBe(1);
 });
 
+test("a name that the storage does not take (404 to a PUT) fails the job, so that it ends", async () => {
+  const { storage, transfers, context, dir } = await setUp();
+  await writeFile(join(dir, "line\nbreak"), "x");
+  storage.faults.push(first(1, { kind: "answer", status: 404, code: "NoSuchKey" }, isPut));
+  const failure = await failureOf(transfers.upload(rule, dir, context));
+  expect(failure.fault).toBe("config");
+  expect(failure.message).toContain("line\nbreak");
+});
+
 test("a storage that stops moving bytes is given up and asked again", async () => {
   const { storage, transfers, context, dir } = await setUp({ stallTimeoutMs: 150 });
   await writeFile(join(dir, "a"), "x");
