@@ -31,7 +31,12 @@ export default defineConfig(async () => ({
         test: {
           name: "node",
           environment: "node",
-          include: ["test/tools/**/*.test.ts", "test/engine/**/*.test.ts", "test/e2e/**/*.test.ts"],
+          include: [
+            "test/tools/**/*.test.ts",
+            "test/engine/**/*.test.ts",
+            "test/simulation/**/*.test.ts",
+            "test/e2e/**/*.test.ts",
+          ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -26,8 +26,10 @@ export async function onAlarm(ctx: GroupContext): Promise<void> {
     ctx.head.invalidate();
     ctx.ports.agents?.wake(available);
   }
-  for (const row of ctx.rows.open()) {
-    if (!ctx.intents.isUnderWay(row.jobId)) await ctx.intents.resolve(row);
+  for (const { jobId } of ctx.rows.open()) {
+    // Read again: those before this one awaited D1.
+    const row = ctx.rows.get(jobId);
+    if (row && row.phase !== "held" && !ctx.intents.isUnderWay(jobId)) await ctx.intents.resolve(row);
   }
   await expireLapsed(ctx);
   await flush(ctx);

@@ -74,7 +74,10 @@ async function settleWithoutLease(
     return refused("unknown_job");
   }
   if (isRepeat(standing, kind, holder)) return { ok: true, repeat: true };
-  if (ctx.rows.get(jobId)?.phase === "held") {
+  const held = ctx.rows.get(jobId);
+  if (held?.phase === "held") {
+    // Adopted by this very holder's renewal while D1 was read: then it has a lease after all.
+    if (holds(held, holder)) return "overtaken";
     return refused(holder.attempt === undefined ? "not_holder" : refusalOf(standing));
   }
   if (ctx.rows.has(jobId)) return "overtaken";

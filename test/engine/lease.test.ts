@@ -132,6 +132,27 @@ describe("renewal and expiry", () => {
     expect(world.job("a").num_heartbeats).toBe(10);
   });
 
+  test("a hundred leases that began at a hundred times cost two statements a minute, not two hundred", async () => {
+    const world = new World();
+    const holders: Held[] = [];
+    for (let i = 0; i < 100; i++) {
+      world.addJob(`job-${i}`);
+      holders.push(must(await world.claim(`m${i}`)));
+      await world.renew(must(holders.at(-1)));
+      await world.advance(500);
+    }
+    const minutes = async (count: number) => {
+      for (let at = 0; at < 6 * count; at++) {
+        for (const held of holders) await world.renew(held);
+        await world.advance(10_000);
+      }
+    };
+    await minutes(2);
+    const before = world.statements;
+    await minutes(10);
+    expect(world.statements - before).toBeLessThanOrEqual(22);
+  });
+
   test("a job cleared behind the object's back: its holder hears of it within the flush", async () => {
     const { world, held } = await worldWithHolder();
     world.d1.exec("DELETE FROM jobs");

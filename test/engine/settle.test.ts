@@ -128,6 +128,18 @@ describe("reports", () => {
     expect(await world.claim("m2")).toMatchObject({ jobId: "a" });
   });
 
+  test("a report that waits for D1 while its holder's renewal adopts the lost row is taken", async () => {
+    const { world, held } = await worldWithHolder();
+    world.loseObject();
+    let renewed: Promise<unknown> | undefined;
+    world.whileWaiting = (s) => {
+      if (writes(s, "its_end")) renewed ??= world.renew(held);
+    };
+    expect(await world.settle(held, "completed")).toMatchObject({ ok: true });
+    await renewed;
+    expect(world.job("a").status).toBe("completed");
+  });
+
   test("a zombie's report is refused although its own machine holds the job again and the row is lost", async () => {
     const { world, held } = await worldWithHolder();
     await world.advance(61_000);

@@ -1,0 +1,40 @@
+/** A job's command on a machine: works, writes a checkpoint now and then, exits. Knows nothing of leases. */
+import type { Machine } from "./machine.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface CommandEvents {
+  checkpoint(doneMs: number): void;
+  exited(failed: boolean, doneMs: number): void;
+}
+
+export class Command {
+  #running = true;
+
+  constructor(world: Surroundings, machine: Machine, jobId: string, fails: boolean, events: CommandEvents) {
+    const work = world.storage.work(jobId);
+    const willFail = fails || world.random.chance(work.failShare);
+    // One that fails does so somewhere on the way.
+    const lastsMs = fails ? world.random.between(20, 300) : world.random.logBetween(100, 30_000);
+    const failsAtMs = willFail ? work.storedMs + lastsMs : Number.POSITIVE_INFINITY;
+    const step = (doneMs: number): void => {
+      if (!this.#running) return;
+      const nextMs = Math.min(work.totalMs, failsAtMs, doneMs + world.scenario.checkpointEveryMs);
+      machine.after(Math.max(1, nextMs - doneMs), () => {
+        if (!this.#running) return;
+        const failed = nextMs >= failsAtMs;
+        if (failed || nextMs >= work.totalMs) {
+          this.#running = false;
+          events.exited(failed, nextMs);
+          return;
+        }
+        events.checkpoint(nextMs);
+        step(nextMs);
+      });
+    };
+    step(work.storedMs);
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+}

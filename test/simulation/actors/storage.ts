@@ -1,0 +1,35 @@
+/** What the jobs have to do, and how far what has been uploaded brings the next attempt. */
+export interface Work {
+  totalMs: number;
+  /** Uploaded: where the next attempt goes on. */
+  storedMs: number;
+  /** Exits with an error so often. */
+  failShare: number;
+}
+
+export class Storage {
+  readonly #works = new Map<string, Work>();
+
+  add(jobId: string, work: Work): void {
+    this.#works.set(jobId, work);
+  }
+
+  work(jobId: string): Work {
+    const work = this.#works.get(jobId);
+    if (!work) throw new Error(`nobody submitted ${jobId}`);
+    return work;
+  }
+
+  /** Whatever is left takes no longer than this, and does not fail. */
+  hurry(mostMs: number): void {
+    for (const work of this.#works.values()) {
+      work.totalMs = Math.min(work.totalMs, work.storedMs + mostMs);
+      work.failShare = 0;
+    }
+  }
+
+  landed(jobId: string, doneMs: number): void {
+    const work = this.work(jobId);
+    work.storedMs = Math.max(work.storedMs, doneMs);
+  }
+}

@@ -1,0 +1,20 @@
+/** What every actor works with. */
+import type { GroupKey } from "../../../src/group/protocol.ts";
+import type { Judge } from "../judge/judge.ts";
+import type { Scenario } from "../scenario.ts";
+import type { Faults } from "../world/faults.ts";
+import type { Random } from "../world/random.ts";
+import type { Schedule } from "../world/schedule.ts";
+import type { Network } from "./network.ts";
+import type { Storage } from "./storage.ts";
+
+export interface Surroundings {
+  schedule: Schedule;
+  random: Random;
+  scenario: Scenario;
+  faults: Faults;
+  network: Network;
+  judge: Judge;
+  storage: Storage;
+  key: GroupKey;
+}

@@ -1,0 +1,44 @@
+/** Every mutant must break an invariant, and is told by which; the unchanged protocol breaks none on the same seeds. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { mutants } from "./mutants.ts";
+import { editsOf, type MutationResult, mutated, unchanged } from "./mutation.ts";
+
+const run = promisify(execFile);
+const entry = fileURLToPath(new URL("./mutation.ts", import.meta.url));
+/** A mutant that spins without end is as good as caught, but should not be in the list. */
+const timeoutMs = 100_000;
+
+async function mutate(name: string): Promise<MutationResult> {
+  // A mutant's warnings about itself are of no interest.
+  const { stdout } = await run(process.execPath, ["--no-warnings", entry, name], { timeout: timeoutMs });
+  return JSON.parse(stdout) as MutationResult;
+}
+
+it("every rule of the protocol has its mutants", () => {
+  const rules = new Set(mutants.map(({ rule }) => rule));
+  expect([...rules].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
+});
+
+it("every mutant's text is in its file, once", () => {
+  for (const edit of mutants.flatMap(editsOf)) {
+    const source = readFileSync(new URL(`../../${edit.file}`, import.meta.url), "utf8");
+    expect(mutated(source, edit)).not.toBe(source);
+  }
+});
+
+describe.concurrent("on the mutants' seeds", () => {
+  it.each([...unchanged.keys()])("the protocol as it is breaks nothing: %s", async (name) => {
+    expect(await mutate(name)).toMatchObject({ invariant: null });
+  });
+
+  it.each(mutants)("rule $rule: $name", async ({ name }) => {
+    const { invariant, seed } = await mutate(name);
+    expect(invariant, `"${name}" survived`).not.toBeNull();
+    console.log(`${name}: seed ${seed}, ${invariant}`);
+  });
+});

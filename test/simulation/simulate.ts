@@ -1,0 +1,149 @@
+/**
+ * One simulated run: the shipped engine and SQL, agents and people around them, faults at every await, a judge. Everything
+ * follows from the seed: the same seed is the same run, to the last event.
+ */
+import { Fleet } from "./actors/fleet.ts";
+import { Network } from "./actors/network.ts";
+import { People } from "./actors/people.ts";
+import { Storage } from "./actors/storage.ts";
+import type { Surroundings } from "./actors/surroundings.ts";
+import { everythingEnded } from "./judge/final-rules.ts";
+import { Judge } from "./judge/judge.ts";
+import { patienceMs } from "./judge/object-rules.ts";
+import { Verdict, type Violation } from "./judge/verdict.ts";
+import { hour, minute, type ScenarioName, scenarioOf, scenarios, second } from "./scenario.ts";
+import { SimulatedD1 } from "./world/d1.ts";
+import { Faults } from "./world/faults.ts";
+import { GroupObject } from "./world/group-object.ts";
+import { misfortunesOfTheApi } from "./world/misfortunes.ts";
+import { Random } from "./world/random.ts";
+import { Schedule } from "./world/schedule.ts";
+import { sweepEachMinute } from "./world/sweep.ts";
+
+const startMs = 1_700_000_000_000;
+const key = { userId: "user-1", containerGroupId: "group-1" };
+/** After the last fault: late writes land, bans and cool-downs aside everything gets its turn. */
+const longestDrainMs = 12 * hour;
+
+export interface Options {
+  seed: number;
+  /** Node-hours under fire; the drain comes on top. */
+  hours: number;
+  scenario?: ScenarioName;
+  tell?: (line: string) => void;
+}
+
+export interface Report {
+  seed: number;
+  scenario: ScenarioName;
+  violation: Violation | null;
+  digest: string;
+  nodeHours: number;
+  virtualHours: number;
+  jobs: number;
+  ends: Map<string, number>;
+  attempts: number;
+  interruptions: number;
+  faults: Map<string, number>;
+  refusals: Map<string, number>;
+  checks: Map<string, number>;
+  d1Statements: number;
+  objectLives: number;
+  events: number;
+}
+
+export async function simulate(options: Options): Promise<Report> {
+  const name = options.scenario ?? scenarioOf(options.seed);
+  const scenario = scenarios[name];
+  const random = new Random(options.seed);
+  const schedule = new Schedule(startMs);
+  const nowMs = () => schedule.nowMs;
+  const verdict = new Verdict(nowMs, options.tell);
+  const faults = new Faults(scenario, random.fork(), nowMs);
+  const judge = new Judge(schedule, faults, verdict);
+  const d1 = new SimulatedD1(schedule, faults, judge);
+  let fleet: Fleet | undefined;
+  const agents = { wake: (count: number) => fleet?.wake(count), ended: () => undefined };
+  const object = new GroupObject({ schedule, faults, random: random.fork(), d1, watcher: judge, agents });
+  judge.watch(d1, object);
+  const engineThrew = (error: unknown) => judge.engineThrew(error);
+  const network = new Network(schedule, faults, object, engineThrew);
+  const storage = new Storage();
+  const world: Surroundings = {
+    schedule,
+    random: random.fork(),
+    scenario,
+    faults,
+    network,
+    judge,
+    storage,
+    key,
+  };
+  const people = new People(world, d1);
+  fleet = new Fleet(world);
+  const machines = fleet;
+  sweepEachMinute({ schedule, faults, random: random.fork(), d1, object }, key);
+  misfortunesOfTheApi({ schedule, faults, random: random.fork(), object, judge, scenario }, () =>
+    machines.wakeAll(),
+  );
+
+  // A row that nobody renews is only looked at again when its holder does: after an interval, or two if one gets lost.
+  const ownPatienceMs = patienceMs + 2 * Math.max(...scenario.intervals) * second;
+  const halted = () => {
+    judge.atRest();
+    return verdict.violation !== null;
+  };
+  while (machines.nodeHours < options.hours && !verdict.violation) {
+    await schedule.runUntil(schedule.nowMs + minute, halted);
+    judge.looksAround(ownPatienceMs);
+  }
+  const nodeHours = machines.nodeHours;
+  if (!verdict.violation) {
+    if (random.chance(0.3)) people.clearAtTheEnd();
+    faults.on = false;
+    faults.outageUntilMs = 0;
+    faults.d1DownUntilMs = 0;
+    machines.recover();
+    const drainUntilMs = schedule.nowMs + longestDrainMs;
+    // Late writes may land long after the last job ended.
+    const leastUntilMs = schedule.nowMs + 30 * minute;
+    while (schedule.nowMs < drainUntilMs && !verdict.violation) {
+      await schedule.runUntil(schedule.nowMs + minute, halted);
+      judge.looksAround(ownPatienceMs);
+      if (schedule.nowMs >= leastUntilMs && judge.book.open().length === 0 && judge.book.rows.size === 0)
+        break;
+    }
+    if (!verdict.violation) everythingEnded(judge.book, verdict, object.alarmMs, d1.database);
+  }
+  machines.stop();
+
+  const { book } = judge;
+  const ends = new Map<string, number>();
+  let attempts = 0;
+  let interruptions = 0;
+  for (const job of book.jobs.values()) {
+    const end = job.gone ? "removed" : job.status;
+    ends.set(end, (ends.get(end) ?? 0) + 1);
+    attempts += job.attempts.size;
+    for (const attempt of job.attempts.values()) if (attempt.end === "interrupted") interruptions++;
+  }
+  d1.database.close();
+  return {
+    seed: options.seed,
+    scenario: name,
+    violation: verdict.violation,
+    digest: verdict.digest,
+    nodeHours,
+    virtualHours: (schedule.nowMs - startMs) / hour,
+    jobs: book.jobs.size,
+    ends,
+    attempts,
+    interruptions,
+    faults: faults.counts,
+    refusals: judge.refusals,
+    checks: verdict.checks,
+    d1Statements: d1.statements,
+    objectLives: object.engineLives,
+    events: schedule.events,
+  };
+}
