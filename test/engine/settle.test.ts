@@ -1,15 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { key, must, World, writes } from "./world.ts";
+import { key, must, World, worldWithHolder, writes } from "./world.ts";
 
 const endWrite = "SET ended";
-
-async function worldWithHolder(fields: Record<string, string | number> = {}) {
-  const world = new World();
-  world.addJob("a", fields);
-  const held = must(await world.claim("m1"));
-  await world.renew(held);
-  return { world, held };
-}
 
 describe("reports", () => {
   test("a completion whose answer D1 lost is recorded once, and its repeat is no second end", async () => {

@@ -211,3 +211,12 @@ export function must<T>(value: T | null | undefined): T {
 /** Whether a batch carries the write whose text contains this. */
 export const writes = (statements: Statement[], text: string) =>
   statements.some(({ sql }) => sql.includes(text));
+
+/** A world with one job, held and renewed once by machine m1. */
+export async function worldWithHolder(fields: Record<string, string | number> = {}) {
+  const world = new World();
+  world.addJob("a", fields);
+  const held = must(await world.claim("m1"));
+  await world.renew(held);
+  return { world, held };
+}
