@@ -4,7 +4,7 @@
  *
  * An index earns its place by the query it serves, named beside it; test/api/query-plans.test.ts checks them all.
  */
-import { type InferInsertModel, type InferSelectModel, sql } from "drizzle-orm";
+import { type InferSelectModel, sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { AttemptEnd, JobStatus, LegacyStorage, Sync } from "../contract/index.ts";
 
@@ -18,7 +18,6 @@ export const users = sqliteTable(
   // create-user: a name is taken once.
   (t) => [uniqueIndex("users_username").on(t.username)],
 );
-export type UserRow = InferSelectModel<typeof users>;
 
 export const tokens = sqliteTable("tokens", {
   /** SHA-256 of the token, hex; the token itself is stored nowhere. */
@@ -28,7 +27,6 @@ export const tokens = sqliteTable("tokens", {
   projectName: text("project_name").notNull(),
   created: integer().notNull(),
 });
-export type TokenRow = InferSelectModel<typeof tokens>;
 
 export const jobs = sqliteTable(
   "jobs",
@@ -94,7 +92,6 @@ export const jobs = sqliteTable(
   ],
 );
 export type JobRow = InferSelectModel<typeof jobs>;
-export type NewJobRow = InferInsertModel<typeof jobs>;
 
 export const attempts = sqliteTable(
   "attempts",

@@ -73,7 +73,6 @@ test("an expiry tells the machine that has gone quiet, and wakes another", async
   await lineUp(user.id, group, { m2: idle });
   await runInDurableObject(stubOf(user.id, group), (_object, state) => {
     state.storage.sql.exec("UPDATE leases SET expires_ms = ?", Date.now() - 1);
-    state.storage.kv.put("alarm_due_ms", Date.now());
   });
   await runDurableObjectAlarm(stubOf(user.id, group));
   expect(await quiet.next()).toEqual({ type: "ended", job_id: job.id, attempt: 1, reason: "superseded" });
