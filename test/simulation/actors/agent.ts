@@ -25,8 +25,10 @@ export class Agent {
     this.#machine = machine;
     this.#name = name;
     this.#failsAll = failsAll;
-    for (let slot = 0; slot < slots; slot++)
-      this.#machine.after(world.random.int(1, 2_000), () => this.#ask(slot));
+    for (let slot = 0; slot < slots; slot++) {
+      const startMs = world.pace?.agentStartMs(machine) ?? world.random.int(1, 2_000);
+      this.#machine.after(startMs, () => this.#ask(slot));
+    }
   }
 
   get idle(): boolean {
@@ -90,8 +92,10 @@ export class Agent {
       if (!this.#draining) this.#claim(slot, `${this.#name}-claim-${++this.#claims}`, 0, empty);
     };
     this.#idle.set(slot, next);
-    const pauseMs = Math.min(this.#world.scenario.idlePollMs, second * 2 ** empty);
-    this.#machine.after(pauseMs * this.#world.random.between(0.5, 1), next);
+    const { pace, scenario, random } = this.#world;
+    const pauseMs =
+      pace?.idlePauseMs() ?? Math.min(scenario.idlePollMs, second * 2 ** empty) * random.between(0.5, 1);
+    this.#machine.after(pauseMs, next);
   }
 
   #hold(slot: number, granted: Granted): void {
@@ -128,11 +132,11 @@ export class Agent {
           engine.renew(
             key,
             machineId,
-            attempts.map(({ jobId, attempt, token, progress }) => ({
+            attempts.map(({ jobId, attempt, token, commandStarted, progress }) => ({
               jobId,
               attempt,
               leaseToken: token,
-              commandStarted: true,
+              commandStarted,
               progress,
             })),
           ),

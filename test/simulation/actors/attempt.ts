@@ -34,7 +34,7 @@ export class Attempt implements Holder {
   over = false;
   readonly #world: Surroundings;
   readonly #machine: Machine;
-  readonly #command: Command;
+  #command: Command | undefined;
   readonly #onOver: () => void;
   #reporting = false;
 
@@ -50,7 +50,18 @@ export class Attempt implements Holder {
     this.termMs = granted.termMs;
     this.trust = new Trust({ clock: machine.clock, tickMs: neverTicksMs, maxUntrustedMs: hour });
     world.judge.began(this);
-    this.#command = new Command(world, machine, this.jobId, fails, {
+    const startMs = world.pace?.commandStartMs(machine);
+    if (startMs === undefined) this.#startCommand(fails);
+    else machine.after(startMs, () => this.#startCommand(fails));
+  }
+
+  get commandStarted(): boolean {
+    return this.#command !== undefined;
+  }
+
+  #startCommand(fails: boolean): void {
+    if (this.over || this.#reporting) return;
+    this.#command = new Command(this.#world, this.#machine, this.jobId, fails, {
       checkpoint: (doneMs) => {
         this.progress++;
         this.#upload(doneMs, () => undefined);
@@ -92,7 +103,8 @@ export class Attempt implements Holder {
     }
     this.#world.judge.uploadBegan(this);
     const { signal } = this.trust;
-    this.#machine.after(this.#world.random.logBetween(20, 8 * second), () => {
+    const { pace, random } = this.#world;
+    this.#machine.after(pace?.uploadMs(this.#machine) ?? random.logBetween(20, 8 * second), () => {
       if (this.over) return;
       this.trusts();
       if (signal.aborted) {
@@ -109,7 +121,7 @@ export class Attempt implements Holder {
   report(kind: SettleKind): void {
     if (this.over || this.#reporting) return;
     this.#reporting = true;
-    this.#command.stop();
+    this.#command?.stop();
     this.#world.judge.reports(this.jobId, this.attempt, kind);
     this.#sendReport(kind, 0);
   }
@@ -141,7 +153,7 @@ export class Attempt implements Holder {
   drop(): void {
     if (this.over) return;
     this.over = true;
-    this.#command.stop();
+    this.#command?.stop();
     this.trust.end("over");
     this.#world.judge.over(this);
     this.#onOver();

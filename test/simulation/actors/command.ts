@@ -16,11 +16,13 @@ export class Command {
     // One that fails does so somewhere on the way.
     const lastsMs = fails ? world.random.between(20, 300) : world.random.logBetween(100, 30_000);
     const failsAtMs = willFail ? work.storedMs + lastsMs : Number.POSITIVE_INFINITY;
-    const step = (doneMs: number): void => {
+    const { pace } = world;
+    const step = (doneMs: number, savingMs: number): void => {
       if (!this.#running) return;
       const nextMs = Math.min(work.totalMs, failsAtMs, doneMs + world.scenario.checkpointEveryMs);
-      machine.after(Math.max(1, nextMs - doneMs), () => {
+      machine.after(savingMs + Math.max(1, nextMs - doneMs), () => {
         if (!this.#running) return;
+        pace?.reached(machine, nextMs);
         const failed = nextMs >= failsAtMs;
         if (failed || nextMs >= work.totalMs) {
           this.#running = false;
@@ -28,10 +30,18 @@ export class Command {
           return;
         }
         events.checkpoint(nextMs);
-        step(nextMs);
+        step(nextMs, pace?.saveMs ?? 0);
       });
     };
-    step(work.storedMs);
+    if (!pace) {
+      step(work.storedMs, 0);
+      return;
+    }
+    machine.after(pace.warmUpMs(machine), () => {
+      if (!this.#running) return;
+      pace.reached(machine, work.storedMs);
+      step(work.storedMs, 0);
+    });
   }
 
   stop(): void {

@@ -2,6 +2,7 @@
 import type { JobBook } from "../judge/book.ts";
 import { minute, second } from "../scenario.ts";
 import type { SimulatedD1 } from "../world/d1.ts";
+import { insertJob } from "./insert-job.ts";
 import { Machine } from "./machine.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -66,7 +67,7 @@ export class People {
         failShare: random.pick([0, 0, 0, 0.1, 0.5]),
       });
       judge.submitted(id, priority);
-      this.#insert(id, key.containerGroupId, {
+      insertJob(this.#d1, key, id, {
         priority,
         max_failures: maxFailures ?? random.pick([1, 2, 3]),
         heartbeat_interval: random.pick(scenario.intervals),
@@ -82,34 +83,15 @@ export class People {
     });
   }
 
-  #insert(id: string, group: string, fields: Record<string, string | number | null>): void {
-    const row = {
-      id,
-      user_id: this.#world.key.userId,
-      container_group_id: group,
-      command: "run",
-      arguments: "[]",
-      environment: "{}",
-      sync: "{}",
-      max_failures: 3,
-      heartbeat_interval: 30,
-      created: this.#world.schedule.nowMs,
-      ...fields,
-    };
-    const names = Object.keys(row);
-    this.#d1.database.all(
-      `INSERT INTO jobs (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
-      Object.values(row),
-    );
-  }
-
   /** Another group's: whoever asks this group about them gets nothing. */
   #foreignJobs(): void {
+    const { key, schedule } = this.#world;
     for (const status of ["pending", "running"]) {
-      this.#insert(`foreign-${status}`, "group-2", {
+      insertJob(this.#d1, { ...key, containerGroupId: "group-2" }, `foreign-${status}`, {
         status,
         attempt: status === "running" ? 1 : 0,
         machine_id: "desk",
+        created: schedule.nowMs,
       });
     }
   }

@@ -6,6 +6,7 @@ import type { Faults } from "../world/faults.ts";
 import type { Random } from "../world/random.ts";
 import type { Schedule } from "../world/schedule.ts";
 import type { Network } from "./network.ts";
+import type { Pace } from "./pace.ts";
 import type { Storage } from "./storage.ts";
 
 export interface Surroundings {
@@ -17,4 +18,6 @@ export interface Surroundings {
   judge: Judge;
   storage: Storage;
   key: GroupKey;
+  /** Absent: chance decides how long things take. */
+  pace?: Pace;
 }
