@@ -54,8 +54,9 @@ export function accountOf(attempts: Attempt[], computeMs: number): Account {
     const { endMs } = attempt;
     until(attempt.nodeFromMs, endMs, "noNode");
     until(attempt.readyMs, endMs, "start");
-    until(attempt.availableMs, endMs, "detection");
-    until(attempt.claimedMs, endMs, "start");
+    // A worker that was ready first: until it has the job, its last poll included.
+    const waited = attempt.availableMs > attempt.readyMs;
+    until(attempt.claimedMs, endMs, waited ? "detection" : "start");
     until(attempt.downloadedMs, endMs, "download");
     until(attempt.startedMs, endMs, "start");
     until(attempt.beganMs, endMs, "app");

@@ -23,7 +23,7 @@ export interface PollingQueue {
   free: boolean;
 }
 
-/** Heartbeat each 30 s, lost after two of them, GET /work each 10 s (../shared/kelpie-contract.md, 6 and 7). */
+/** Heartbeat each 30 s, lost after two of them, GET /work each 10 s. */
 export const kelpie: PollingQueue = {
   name: "kelpie",
   renewEveryMs: 30 * second,

@@ -46,12 +46,14 @@ export function printSensitivity(base: Moved, moved: Moved[], print: Print): voi
     "\nWhat hangs on the assumptions (largest difference from the recording; means of all jobs; detection per lost node):\n",
   );
   table(print, [
-    ["", "worst", "mean, %:", "", "", "", "detection, s:", ""],
-    ["", "points", "reproduced", "original", "ours", "bound", "original", "ours"],
+    ["", "worst", "mean, %:", "", "", "", "saving", "detection, s:", ""],
+    ["", "points", "reproduced", "original", "ours", "bound", "always", "original", "ours"],
     ...[base, ...moved].map((row) => [
       row.name,
       row.worstPoints.toFixed(2),
-      ...[row.reproduced, row.original, row.ours, row.bound].map((value) => orNothing(value, 2)),
+      ...[row.reproduced, row.original, row.ours, row.bound, row.continuous].map((value) =>
+        orNothing(value, 2),
+      ),
       orNothing(row.detection.original, 1),
       orNothing(row.detection.ours, 1),
     ]),

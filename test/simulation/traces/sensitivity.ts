@@ -45,7 +45,9 @@ export interface Moved {
   original: number;
   ours: number | null;
   bound: number;
-  /** Seconds from a node's coming, or the last one's end, to the job's being free: per node lost. */
+  /** The bound if every moment of work were saved at once. */
+  continuous: number;
+  /** Seconds that a worker that is there waits for the job: per node lost. */
   detection: { original: number; ours: number | null };
   broken: string[];
 }
@@ -73,6 +75,7 @@ export function summary(name: string, replays: JobReplay[]): Moved {
     original: mean((replay) => share(replay, replay.original.wallMs)),
     ours: haveOurs ? mean((replay) => share(replay, replay.ours?.wallMs ?? 0)) : null,
     bound: mean((replay) => share(replay, replay.bound.wallMs)),
+    continuous: mean((replay) => share(replay, replay.continuousWallMs)),
     detection: {
       original: perNodeLost(replays, ({ original }) => original.ms.detection),
       ours: haveOurs ? perNodeLost(replays, ({ ours }) => ours?.ms.detection ?? 0) : null,
