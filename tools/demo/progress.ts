@@ -1,5 +1,5 @@
 /** What can be told from the jobs' log at any moment: how far each job is, and who is at it. Pure. */
-import type { SumEvent } from "./sum-log.ts";
+import type { SumEvent } from "../sum-log.ts";
 
 export interface JobProgress {
   /** Machine of the latest run; absent: never started. */
