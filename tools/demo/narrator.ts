@@ -2,7 +2,7 @@
 import type { Job } from "../../src/contract/index.ts";
 import type { Row, Screen } from "../screen.ts";
 import type { SumEvent } from "../sum-log.ts";
-import { type JobProgress, progressOf } from "./progress.ts";
+import { type JobProgress, progressOf } from "../sum-progress.ts";
 import type { DemoJob } from "./scenario.ts";
 
 export class Narrator {

@@ -7,10 +7,10 @@ import { type Client, createClient, openBucket } from "../local-client.ts";
 import { openScreen, type Screen } from "../screen.ts";
 import { outputKeyOf, sumJob } from "../sum-job.ts";
 import { readSumLog } from "../sum-log.ts";
+import { chooseVictim } from "../sum-progress.ts";
 import { Fleet } from "./fleet.ts";
 import { judge } from "./judge.ts";
 import { Narrator } from "./narrator.ts";
-import { chooseVictim } from "./progress.ts";
 import { reportOf } from "./report.ts";
 import { type DemoJob, demoJobs, scenario } from "./scenario.ts";
 
