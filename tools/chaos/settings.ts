@@ -4,8 +4,8 @@ import { leaseTermSeconds } from "../../src/domain/lease.ts";
 export const settings = {
   /** So many at once may be frozen or cut off; the others carry the work on. */
   ailingNodes: 2,
-  /** Drawn for each job. */
-  steps: { least: 16, most: 48 },
+  /** Drawn for each job; short ones are as likely as long ones. The longest outlast a lease: they make the zombies that still work. */
+  steps: { least: 20, most: 120 },
   stepSeconds: { least: 0.2, most: 0.4 },
   /** The shortest lease there is. */
   heartbeatIntervalSeconds: 10,

@@ -33,7 +33,7 @@ export interface ChaosOptions {
   stormMs: number;
   /** Default 5. */
   nodes?: number;
-  /** Jobs that are submitted and not ended, per node: the queue never runs dry. Default 3. */
+  /** Jobs that are submitted and not ended, per node: the queue never runs dry. Default 2. */
   jobsPerNode?: number;
   /** Default: drawn from the seed, endless. */
   plan?: Iterator<Blow>;
@@ -60,7 +60,7 @@ export class ChaosStage implements Play {
   constructor(options: ChaosOptions, directory: string, interrupted: AbortSignal) {
     this.#random = new Random(options.seed);
     const plan = planBlows(this.#random.fork());
-    this.#options = { nodes: 5, jobsPerNode: 3, plan, ...options };
+    this.#options = { nodes: 5, jobsPerNode: 2, plan, ...options };
     this.#directory = directory;
     interrupted.addEventListener("abort", () => this.#over.abort(interrupted.reason));
     this.#logs = join(directory, "logs");

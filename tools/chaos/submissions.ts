@@ -67,7 +67,7 @@ export class Submissions {
     this.#drawn += 1;
     return {
       name: `sum-${String(this.#drawn).padStart(4, "0")}`,
-      n: random.int(settings.steps.least, settings.steps.most),
+      n: Math.round(random.logBetween(settings.steps.least, settings.steps.most)),
       stepSeconds: Number(random.between(settings.stepSeconds.least, settings.stepSeconds.most).toFixed(2)),
     };
   }

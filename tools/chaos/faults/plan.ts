@@ -1,4 +1,4 @@
-/** Which blow follows which: all from one number. Every kind comes once before any comes again; combined ones follow. */
+/** Which blow follows which: all from one number. Each kind comes once, then two combined ones, and all over again. */
 import type { Random } from "../../../test/simulation/world/random.ts";
 import { settings } from "../settings.ts";
 import { drawAgentKilled } from "./agent-killed.ts";
@@ -13,11 +13,13 @@ type Draw = (random: Random) => Fault[];
 const alone: Draw[] = [drawApiKilled, drawAgentKilled, drawFrozen, drawCut].map((draw) => (random) => [
   draw(random),
 ]);
-const combined: Draw[] = [drawDeafZombie, drawBothKilled, drawFrozenInOutage, drawCutInOutage];
+/** Outages are rationed: an API that comes back late doubts expiries, and whoever is always doubted makes no zombies. */
+const withOutage: Draw[] = [drawBothKilled, drawFrozenInOutage, drawCutInOutage];
 
 /** Endless. */
 export function* planBlows(random: Random): Generator<Blow, never> {
   for (;;) {
+    const combined = [drawDeafZombie, random.pick(withOutage)];
     for (const draw of [...shuffled(alone, random), ...shuffled(combined, random)]) {
       const { least, most } = settings.pause;
       yield { afterMs: random.between(least, most) * 1000, faults: draw(random) };
