@@ -98,10 +98,11 @@ it("half an answer is none", async () => {
   expect(await onExchange.promise).not.toHaveProperty("answeredMs");
 });
 
-it("a server that is away is a connection that breaks", async () => {
+it("a server that is away is a connection that breaks, and nothing was passed on", async () => {
   server.close();
-  await expect(fetch(url("/work"))).rejects.toThrow();
-  expect(await onExchange.promise).not.toHaveProperty("status");
+  await expect(fetch(url("/work"), { method: "POST", body: "{}" })).rejects.toThrow();
+  const { bodyMs, status } = await onExchange.promise;
+  expect({ bodyMs, status }).toEqual({ bodyMs: undefined, status: undefined });
 });
 
 it("the server answers although whoever asked has left, and that is noted", async () => {

@@ -174,6 +174,13 @@ describe("zombie effects let through by the API", () => {
     expect(wrongAfter(doctor)).toEqual([]);
   });
 
+  it("counts a refusal after a report that the API may have taken and forgotten", () => {
+    const { zombies } = judgeAfter(({ wire }) => {
+      wire.push(unanswered(report("node-1", 1, 28_500, 200)));
+    });
+    expect(zombies.refusedReports).toBe(1);
+  });
+
   it("does not count as refused what an attempt hears after an end of its own", () => {
     const { zombies } = judgeAfter(({ wire }) => {
       wire.push(renewal("node-2", 2, 28_100, "canceled"));

@@ -57,7 +57,8 @@ export function judgeZombies(
   return zombies;
 
   function judgeReport(report: EndReport, ofAttempt: EndReport[]): void {
-    if (report.status === 409 && !ofAttempt.some(mayHaveEndedIt)) zombies.refusedReports += 1;
+    // One that was applied and not answered is answered with success when it is repeated.
+    if (report.status === 409 && !ofAttempt.some(answeredWell)) zombies.refusedReports += 1;
     const supersededMs = grants.supersededMs(report);
     if (!answeredWell(report) || supersededMs === undefined || report.headMs <= supersededMs) return;
     // The repeat of an end that was told in time is a success without effects (rule 10).

@@ -15,7 +15,7 @@ export interface Exchange {
   method: string;
   /** Path and query. */
   path: string;
-  /** When its last byte had arrived and was passed on; absent: the client gave up before. */
+  /** When its last byte had arrived and was passed on; absent: the client gave up before, or the server was away. */
   bodyMs?: number;
   /** Absent where bodies are not kept. */
   requestBody?: string;
@@ -81,12 +81,19 @@ export class HttpProxy {
       if (this.#open.delete(end)) this.#options.onExchange(exchange);
     };
     this.#open.add(end);
+    let reached = false;
     const breakOff = () => {
+      if (!reached) exchange.bodyMs = undefined;
       end();
       near.socket.destroy();
     };
 
     const far = request({ ...this.#destination(near), headers: this.#headersOf(near) });
+    far.once("socket", (socket) => {
+      socket.once("connect", () => {
+        reached = true;
+      });
+    });
     far.on("error", breakOff);
     near.on("error", () => undefined);
     const asked = this.#keep(near);
