@@ -12,6 +12,7 @@ import { brokenPromises } from "../../tools/chaos/judge/judge.ts";
 import { FaultKind } from "../../tools/chaos/logs/fault-log.ts";
 import { leaseSeconds } from "../../tools/chaos/settings.ts";
 import { ChaosStage } from "../../tools/chaos/stage.ts";
+import type { Screen } from "../../tools/screen.ts";
 import { Random } from "../simulation/world/random.ts";
 
 /** Long enough for the lease to lapse and for another node to take the job. */
@@ -25,11 +26,20 @@ const plan: Blow[] = [
   { afterMs: 1_000, faults: [drawAgentKilled(new Random(1))] },
 ];
 
+/** What it would tell goes into the message of a failure. */
+const told: string[] = [];
+const openScreen = (): Screen => ({
+  event: (text) => void told.push(text),
+  note: () => undefined,
+  show: () => undefined,
+  close: () => undefined,
+});
+
 let directory: string;
 let stage: ChaosStage;
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "kelpie-chaos-test-"));
-  const options = { seed: 1, stormMs: 120_000, nodes: 4, jobsPerNode: 2, plan: plan.values() };
+  const options = { seed: 1, stormMs: 120_000, nodes: 4, jobsPerNode: 1, plan: plan.values(), openScreen };
   stage = new ChaosStage(options, directory, new AbortController().signal);
 });
 afterAll(async () => {
@@ -38,8 +48,12 @@ afterAll(async () => {
 });
 
 it("the API is killed, a node is killed, another wakes up as a zombie, a third cannot be heard; no promise is broken", async () => {
-  const verdict = await stage.run();
-  expect(brokenPromises(verdict)).toEqual([]);
+  const said = () => `${told.join("\n")}\n${stage.tails()}`;
+  const verdict = await stage.run().catch((error) => {
+    throw new Error(`${error}\n${said()}`);
+  });
+  const broken = brokenPromises(verdict);
+  expect(broken, broken.length > 0 ? said() : "").toEqual([]);
   expect(verdict.completed).toBe(verdict.jobs);
   for (const kind of FaultKind.options) expect(verdict.recoveries.get(kind)?.injected, kind).toBe(1);
   expect(verdict.recoveries.get("agent killed")?.recoveredMs).toHaveLength(1);

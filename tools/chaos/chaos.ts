@@ -2,6 +2,9 @@
  * `npm run chaos -- --minutes M [--seed N]`: the API killed, agents killed, frozen and cut off, all of it for real, and a judge
  * who trusts nobody. Exit code 0 only if every promise was kept. The same seed draws the same faults and jobs; what they
  * meet is up to real processes and never the same twice.
+ *
+ * Where this ends: one machine, so one clock; the local storage dies with the API; a power cut of the API's machine is not
+ * played, only the death of its processes.
  */
 import { parseArgs } from "node:util";
 import { runToTheEnd } from "../processes/run-to-the-end.ts";

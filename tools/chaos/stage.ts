@@ -37,6 +37,8 @@ export interface ChaosOptions {
   jobsPerNode?: number;
   /** Default: drawn from the seed, endless. */
   plan?: Iterator<Blow>;
+  /** Default: the terminal, or lines on stdout. */
+  openScreen?: (startedMs: number) => Screen;
 }
 
 const containerGroupId = "chaos";
@@ -60,7 +62,7 @@ export class ChaosStage implements Play {
   constructor(options: ChaosOptions, directory: string, interrupted: AbortSignal) {
     this.#random = new Random(options.seed);
     const plan = planBlows(this.#random.fork());
-    this.#options = { nodes: 5, jobsPerNode: 2, plan, ...options };
+    this.#options = { nodes: 5, jobsPerNode: 2, plan, openScreen, ...options };
     this.#directory = directory;
     interrupted.addEventListener("abort", () => this.#over.abort(interrupted.reason));
     this.#logs = join(directory, "logs");
@@ -102,7 +104,7 @@ export class ChaosStage implements Play {
     const fleet = this.#openFleet(api, client);
     this.#fleet = fleet;
     for (let node = 0; node < this.#options.nodes; node += 1) await fleet.start();
-    this.#screen = openScreen(this.#startedMs);
+    this.#screen = this.#options.openScreen(this.#startedMs);
     const submissions = this.#openSubmissions(client);
     const course = this.#takeCourse(api, fleet, client, submissions);
     const impolite = await Promise.race([course, fleet.broken, api.broken]);

@@ -55,7 +55,8 @@ export class Storm {
     while (Date.now() < untilMs) {
       const alive = ground.fleet.alive();
       const healthy = alive.filter((node) => node.isHealthy);
-      const best = healthy.filter(({ name }) => worthwhile().has(name));
+      const names = worthwhile();
+      const best = healthy.filter(({ name }) => names.has(name));
       const isPicky = Date.now() < pickyUntilMs;
       const ailing = alive.length - healthy.length;
       const room = healthy.length > 1 && (!addsAiling || ailing < settings.ailingNodes);
