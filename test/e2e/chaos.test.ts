@@ -55,6 +55,9 @@ it("the API is killed, a node is killed, another wakes up as a zombie, a third c
   const broken = brokenPromises(verdict);
   expect(broken, broken.length > 0 ? said() : "").toEqual([]);
   expect(verdict.completed).toBe(verdict.jobs);
+  expect(verdict.completed).toBeGreaterThan(0);
   for (const kind of FaultKind.options) expect(verdict.recoveries.get(kind)?.injected, kind).toBe(1);
-  expect(verdict.recoveries.get("agent killed")?.recoveredMs).toHaveLength(1);
+  // Which of the faults costs a job its node is up to the moment; that none does would be a storm in a teacup.
+  const ofNodes = (["agent killed", "frozen", "cut"] as const).map((kind) => verdict.recoveries.get(kind));
+  expect(ofNodes.flatMap((recovery) => recovery?.recoveredMs ?? [])).not.toEqual([]);
 }, 300_000);
