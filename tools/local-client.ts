@@ -2,7 +2,7 @@
 import { AwsClient } from "aws4fetch";
 import { XMLParser } from "fast-xml-parser";
 import { z } from "zod";
-import { AttemptList, Job, type JobSubmission, Token, User } from "../src/contract/index.ts";
+import { AttemptList, Job, type JobStatus, type JobSubmission, Token, User } from "../src/contract/index.ts";
 import { type LocalApi, localBucket } from "./local-api.ts";
 
 export type SubmittedJob = z.input<typeof JobSubmission>;
@@ -12,7 +12,8 @@ export interface Client {
   /** In request order. */
   submit(jobs: SubmittedJob[]): Promise<Job[]>;
   job(id: string): Promise<Job>;
-  jobs(containerGroupId: string): Promise<Job[]>;
+  /** The newest 1,000. */
+  jobs(containerGroupId: string, status?: JobStatus): Promise<Job[]>;
   attempts(id: string): Promise<AttemptList["attempts"]>;
 }
 
@@ -50,8 +51,9 @@ export function clientOf(url: string, key: string): Client {
     key,
     submit: (jobs) => call(z.array(Job), `${url}/jobs/batch`, key, { method: "POST", body: jobs }),
     job: (id) => call(Job, `${url}/jobs/${id}`, key),
-    async jobs(containerGroupId) {
+    async jobs(containerGroupId, status) {
       const query = new URLSearchParams({ container_group_id: containerGroupId, page_size: "1000" });
+      if (status !== undefined) query.set("status", status);
       return (await call(z.object({ jobs: z.array(Job) }), `${url}/jobs?${query}`, key)).jobs;
     },
     attempts: async (id) => (await call(AttemptList, `${url}/jobs/${id}/attempts`, key)).attempts,

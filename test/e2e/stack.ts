@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "../../src/contract/index.ts";
-import { readSumLog, type SumEvent } from "../../tools/demo/sum-log.ts";
 import { type LocalAgent, startLocalAgent } from "../../tools/local-agent.ts";
 import { type LocalApi, startLocalApi } from "../../tools/local-api.ts";
 import {
@@ -15,6 +14,7 @@ import {
   type SubmittedJob,
 } from "../../tools/local-client.ts";
 import { checkpointPrefixOf, outputKeyOf, sumJob } from "../../tools/sum-job.ts";
+import { readSumLog, type SumEvent } from "../../tools/sum-log.ts";
 
 /** The lease of every job here: the shortest that there is. */
 export const leaseMs = 20_000;

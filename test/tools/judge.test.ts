@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Evidence, judge } from "../../tools/demo/judge.ts";
-import { parseSumLog, type SumEvent } from "../../tools/demo/sum-log.ts";
+import { parseSumLog, type SumEvent } from "../../tools/sum-log.ts";
 
 const sumTo = (n: number) => (n * (n + 1)) / 2;
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { startProcess } from "../../tools/processes/managed-process.ts";
-import { descendantsOf, isAlive } from "../../tools/processes/tree.ts";
+import { descendantsOf, freezeTree, isAlive } from "../../tools/processes/tree.ts";
 import { projectRoot } from "../../tools/project.ts";
 
 let directory: string;
@@ -91,4 +91,17 @@ it("a temporary directory goes when its owner is killed, after those who write t
   owner.kill("SIGKILL");
   await once(owner, "exit");
   await until(() => mine().length === 0);
+});
+
+it("freezing stops a detached grandchild too; both go on when told to", async () => {
+  const family = writeFamily();
+  const managed = startProcess(process.execPath, [family.parent], { cwd: directory, env: process.env });
+  const childPid = await family.childPid();
+  const stateOf = (pid: number) => /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
+  const frozen = freezeTree(managed.pid);
+  expect(frozen.toSorted()).toEqual([managed.pid, childPid].toSorted());
+  await until(() => frozen.every((pid) => stateOf(pid) === "T"));
+  for (const pid of frozen) process.kill(pid, "SIGCONT");
+  await until(() => frozen.every((pid) => stateOf(pid) !== "T"));
+  await managed.kill();
 });

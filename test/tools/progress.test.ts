@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { chooseVictim, type JobProgress, progressOf } from "../../tools/demo/progress.ts";
-import type { SumEvent } from "../../tools/demo/sum-log.ts";
+import type { SumEvent } from "../../tools/sum-log.ts";
+import { chooseVictim, type JobProgress, progressOf } from "../../tools/sum-progress.ts";
 
 const event = (kind: SumEvent["event"], machine: string, step: number): SumEvent => ({
   ...{ time: 0, job: "a", pid: 1, machine, event: kind, step, sum: (step * (step + 1)) / 2 },

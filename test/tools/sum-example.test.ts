@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parseSumLog } from "../../tools/demo/sum-log.ts";
 import { projectRoot } from "../../tools/project.ts";
+import { parseSumLog } from "../../tools/sum-log.ts";
 
 const examples = join(projectRoot, "examples/sum");
 const languages = [

@@ -2,7 +2,8 @@
  * Decides whether the jobs were done right, from what they themselves left behind: their append-only log and their
  * outputs. Asks nothing of the API, whose word is what is on trial. Pure: facts in, verdict out.
  */
-import type { SumEvent, SumLog } from "./sum-log.ts";
+import type { SumEvent, SumLog } from "../sum-log.ts";
+import { countSteps, judgeEvents, judgeOutput } from "../sum-verdict.ts";
 
 export interface Evidence {
   jobs: { id: string; name: string; n: number }[];
@@ -52,9 +53,6 @@ interface Run {
   events: SumEvent[];
 }
 
-/** 1 + 2 + … + n. */
-const sumTo = (n: number) => (n * (n + 1)) / 2;
-
 export function judge({ jobs, log, outputs, nodes }: Evidence): Verdict {
   const failures = log.unreadable.map((line) => `The log has a line that is no event: ${line.slice(0, 200)}`);
   const known = new Set(jobs.map(({ id }) => id));
@@ -76,47 +74,13 @@ export function judge({ jobs, log, outputs, nodes }: Evidence): Verdict {
     const problems = [...judgeOutput(job.n, outputs.get(job.id)), ...judgeEvents(job.n, events)];
     failures.push(...problems.map((problem) => `${job.name}: ${problem}`));
     if (problems.length === 0) verdict.rightSums += 1;
-    countSteps(events, verdict);
+    const { computed, twice, usefulMs } = countSteps(events);
+    verdict.stepsComputed += computed;
+    verdict.stepsTwice += twice;
+    verdict.usefulMs += usefulMs;
     verdict.resumptions.push(...findResumptions(job.name, runsOf(events), nodes));
   }
   return verdict;
-}
-
-function judgeOutput(n: number, text: string | undefined): string[] {
-  if (text === undefined) return ["has no output"];
-  let output: unknown;
-  try {
-    output = JSON.parse(text);
-  } catch {
-    return [`its output is not JSON: ${text.slice(0, 100)}`];
-  }
-  const { n: steps, sum } = (output ?? {}) as { n?: unknown; sum?: unknown };
-  if (steps !== n) return [`its output is for n = ${steps}, not ${n}`];
-  if (sum !== sumTo(n)) return [`its sum is ${sum}, not ${sumTo(n)}`];
-  return [];
-}
-
-function judgeEvents(n: number, events: SumEvent[]): string[] {
-  const problems: string[] = [];
-  if (!events.some(({ event, step }) => event === "done" && step === n)) problems.push("never got done");
-  for (const { event, step, sum, machine } of events) {
-    if (sum !== sumTo(step)) problems.push(`on ${machine}, ${event} at step ${step} with sum ${sum}`);
-  }
-  const computed = new Set(events.filter(({ event }) => event === "step").map(({ step }) => step));
-  const skipped = Array.from({ length: n }, (_, index) => index + 1).filter((step) => !computed.has(step));
-  if (skipped.length > 0) problems.push(`steps that nobody computed: ${skipped.join(", ")}`);
-  return problems;
-}
-
-function countSteps(events: SumEvent[], verdict: Verdict): void {
-  const seen = new Set<number>();
-  for (const { event, step, ms } of events) {
-    if (event !== "step") continue;
-    verdict.stepsComputed += 1;
-    if (seen.has(step)) verdict.stepsTwice += 1;
-    else verdict.usefulMs += ms ?? 0;
-    seen.add(step);
-  }
 }
 
 /** In order of their first lines. A process id alone could come again on another node. */

@@ -1,9 +1,9 @@
 /** Puts what the jobs' log says into rows and sentences. The API's word adds only status and attempt. */
 import type { Job } from "../../src/contract/index.ts";
-import { type JobProgress, progressOf } from "./progress.ts";
+import type { Row, Screen } from "../screen.ts";
+import type { SumEvent } from "../sum-log.ts";
+import { type JobProgress, progressOf } from "../sum-progress.ts";
 import type { DemoJob } from "./scenario.ts";
-import type { Row, Screen } from "./screen.ts";
-import type { SumEvent } from "./sum-log.ts";
 
 export class Narrator {
   readonly #jobs: DemoJob[];

@@ -4,15 +4,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "../../src/contract/index.ts";
 import { type LocalApi, startLocalApi } from "../local-api.ts";
 import { type Client, createClient, openBucket } from "../local-client.ts";
+import { openScreen, type Screen } from "../screen.ts";
 import { outputKeyOf, sumJob } from "../sum-job.ts";
+import { readSumLog } from "../sum-log.ts";
+import { chooseVictim } from "../sum-progress.ts";
 import { Fleet } from "./fleet.ts";
 import { judge } from "./judge.ts";
 import { Narrator } from "./narrator.ts";
-import { chooseVictim } from "./progress.ts";
 import { reportOf } from "./report.ts";
 import { type DemoJob, demoJobs, scenario } from "./scenario.ts";
-import { openScreen, type Screen } from "./screen.ts";
-import { readSumLog } from "./sum-log.ts";
 
 const containerGroupId = "demo";
 const tickMs = 250;

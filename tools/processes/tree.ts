@@ -60,17 +60,23 @@ export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * A power cut: the process and everything below it are gone at once, whatever process group they are in (an agent
- * starts its command in a group of its own). Freezing from the top down first keeps anybody from
- * starting another child or noticing a death while the list is made. Returns what was killed.
+ * Stops the process and everything below it, whatever process group they are in (an agent starts its command in a group
+ * of its own). From the top down, so that nobody starts another child or notices a death while the list is made.
+ * Returns what was stopped.
  */
-export function killTree(root: number): number[] {
+export function freezeTree(root: number): number[] {
   const frozen: number[] = [];
   let level = [root];
   while (level.length > 0) {
     for (const pid of level) if (sendSignal(pid, "SIGSTOP")) frozen.push(pid);
     level = descendantsOf(root).filter((pid) => !frozen.includes(pid) && isAlive(pid));
   }
+  return frozen;
+}
+
+/** A power cut: the process and everything below it are gone at once. Returns what was killed. */
+export function killTree(root: number): number[] {
+  const frozen = freezeTree(root);
   for (const pid of frozen) sendSignal(pid, "SIGKILL");
   return frozen;
 }

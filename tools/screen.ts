@@ -22,7 +22,11 @@ const barWidth = 24;
 const eventsShown = 12;
 const plainTableEveryMs = 10_000;
 
-const colors: Record<string, number> = { completed: 32, running: 36, pending: 90, failed: 31, canceled: 31 };
+const colors: Record<string, number> = {
+  ...{ completed: 32, running: 36, pending: 90, failed: 31, canceled: 31 },
+  // Of nodes.
+  ...{ idle: 90, frozen: 34, cut: 33, "frozen+cut": 35 },
+};
 const paint = (color: number, text: string) => `\x1b[${color}m${text}\x1b[0m`;
 
 export function openScreen(startedMs: number): Screen {
@@ -34,7 +38,7 @@ function elapsed(startedMs: number): string {
 }
 
 function bar(step: number, n: number): string {
-  const full = n === 0 ? barWidth : Math.round((step / n) * barWidth);
+  const full = n === 0 ? 0 : Math.round((step / n) * barWidth);
   return "█".repeat(full) + "░".repeat(barWidth - full);
 }
 

@@ -13,17 +13,19 @@ export interface JobProgress {
 }
 
 export function progressOf(events: SumEvent[]): JobProgress {
-  const progress: JobProgress = { fromStep: 0, step: 0, runs: 0, done: false };
-  for (const { event, machine, step } of events) {
-    if (event === "start" || event === "resume") {
-      progress.runs += 1;
-      progress.fromStep = step;
-    }
-    progress.machine = machine;
-    progress.step = step;
-    progress.done = event === "done";
-  }
-  return progress;
+  return events.reduce(advance, { fromStep: 0, step: 0, runs: 0, done: false });
+}
+
+/** The progress after one more event. */
+export function advance(before: JobProgress, { event, machine, step }: SumEvent): JobProgress {
+  const begins = event === "start" || event === "resume";
+  return {
+    machine,
+    fromStep: begins ? step : before.fromStep,
+    step,
+    runs: before.runs + (begins ? 1 : 0),
+    done: event === "done",
+  };
 }
 
 /**
