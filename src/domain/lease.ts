@@ -28,6 +28,28 @@ export function oldWorkerTermMs(heartbeatIntervalSeconds: number): number {
   return 2 * heartbeatIntervalSeconds * 1000 + oldWorkerSlackMs;
 }
 
+/**
+ * How much longer than promised a renewal is stored, so that the next one need not be written: a quarter of the term, within
+ * which our agent renews. Old workers' renewals are counted one by one, so all of theirs are written.
+ */
+export function storedAheadMs(lease: { token: string | null; termMs: number }): number {
+  return lease.token === null ? 0 : lease.termMs / 4;
+}
+
+/**
+ * Until when a lease was promised at least, as far as its row tells: one that was stored ahead and then forgotten by the
+ * object's memory may have been renewed since, up to what is stored.
+ */
+export function promisedUntilMs(lease: {
+  expiresMs: number;
+  renewedMs: number | null;
+  termMs: number;
+  extended: boolean;
+}): number {
+  if (lease.extended || lease.renewedMs === null) return lease.expiresMs;
+  return Math.min(lease.expiresMs, lease.renewedMs + lease.termMs);
+}
+
 /** What a lease row knows of its holder. A null token: an old worker, or a lease adopted from D1. */
 export interface HeldBy {
   attempt: number;

@@ -3,7 +3,7 @@
  * live values. It recomputes everything from rows, so a lost or doubled alarm changes nothing (rule 7).
  */
 import type { EndWrite } from "../db/leases/end.ts";
-import { flushEveryMs, massExpiry } from "../domain/lease.ts";
+import { flushEveryMs, massExpiry, promisedUntilMs } from "../domain/lease.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { endWriteOf } from "./end-write.ts";
 import { flush } from "./flush.ts";
@@ -38,13 +38,13 @@ export async function onAlarm(ctx: GroupContext): Promise<void> {
 async function expireLapsed(ctx: GroupContext): Promise<void> {
   const nowMs = ctx.ports.nowMs();
   let lapsed = ctx.rows.lapsed(nowMs);
-  const [first] = lapsed;
-  if (!first) return;
-  // How late we are is told by the rows: an alarm may have been set anew meanwhile, for another reason.
-  const lateMs = nowMs - first.expiresMs;
+  if (lapsed.length === 0) return;
+  // How late we are is told by the rows: an alarm may have been set anew meanwhile, for another reason. Rather too late than too
+  // early, when an eviction has left that open.
+  const lateMs = nowMs - Math.min(...lapsed.map(promisedUntilMs));
   if (massExpiry(lapsed.length, ctx.rows.countHeld(), lateMs)) {
     const doubted = lapsed.filter((row) => !row.extended);
-    for (const row of doubted) ctx.rows.extend(row.jobId, nowMs + row.termMs);
+    for (const row of doubted) ctx.rows.extend(row, nowMs + row.termMs);
     if (doubted.length > 0) {
       ctx.ports.log({
         severity: "warning",

@@ -13,7 +13,8 @@ import { type EndWrite, endAttempt, readStanding, type Standing } from "../db/le
 import type { JobRow } from "../db/schema.ts";
 import { leaseTermSeconds, oldWorkerTermMs, provisionalMs } from "../domain/lease.ts";
 import type { LeaseRow, LeaseRows } from "./lease-rows.ts";
-import type { Ports } from "./ports.ts";
+import type { D1Port, Ports } from "./ports.ts";
+import { SharedBatches } from "./shared-batches.ts";
 
 export type ClaimOutcome =
   | { kind: "granted"; job: JobRow }
@@ -36,6 +37,8 @@ export class Intents {
   readonly #ports: Ports;
   readonly #rows: LeaseRows;
   readonly #onEnded: (ended: Ended) => void;
+  /** For the first try of each operation; what reads back, and what repeats, goes alone. */
+  readonly #together: D1Port;
   /** Operations of this life of the object that are under way, by job: others await them instead of guessing. */
   readonly #underWay = new Map<string, Promise<unknown>>();
 
@@ -44,6 +47,7 @@ export class Intents {
     this.#ports = ports;
     this.#rows = rows;
     this.#onEnded = onEnded;
+    this.#together = new SharedBatches(ports.d1);
   }
 
   isUnderWay(jobId: string): boolean {
@@ -94,7 +98,7 @@ export class Intents {
     };
     let failed: string | undefined;
     try {
-      const [updated] = await this.#ports.d1.batch(claimJob(write));
+      const [updated] = await this.#together.batch(claimJob(write));
       const record = updated?.[0];
       if (record) return this.#granted(row, record);
     } catch (error) {
@@ -159,7 +163,7 @@ export class Intents {
     let results: SqlRecord[][] = [];
     let failed: string | undefined;
     try {
-      results = await this.#ports.d1.batch(batches.flat());
+      results = await this.#together.batch(batches.flat());
     } catch (error) {
       failed = String(error);
     }

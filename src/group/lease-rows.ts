@@ -3,10 +3,15 @@
  *
  * Phases: `claiming` (intent to grant, D1 not yet heard) → `held` → `ending` (intent to end, D1 not yet heard) → gone.
  * A row of any phase bars every other grant of its job. Only the operation that wrote an intent resolves it.
+ *
+ * A renewal is stored for somewhat longer than it promises, and the next ones are only remembered as long as they
+ * promise no more than what is stored: a write is most of what a renewal costs. While this life lasts the promise decides,
+ * to the millisecond; after an eviction what is stored does, which is never earlier.
  */
 
 import type { SqlRecord } from "../db/job-record.ts";
 import type { EndWrite } from "../db/leases/end.ts";
+import { storedAheadMs } from "../domain/lease.ts";
 import type { SqlPort, SqlValue } from "./ports.ts";
 
 export type Phase = "claiming" | "held" | "ending";
@@ -45,8 +50,20 @@ const columns = `job_id, attempt, phase, op_id, ending, claim_id, machine_id, in
   base_heartbeats, beats, granted_ms, expires_ms, acknowledged_ms, renewed_ms, flushed_ms,
   command_started_ms, progress, extended`;
 
+/** The last renewal of a held lease, as this life of the object knows it. */
+interface Renewed {
+  attempt: number;
+  renewedMs: number;
+  /** What was promised… */
+  expiresMs: number;
+  /** …and what storage says, which is never earlier. */
+  storedUntilMs: number;
+}
+
 export class LeaseRows {
   readonly #sql: SqlPort;
+  /** By job id. */
+  readonly #renewed = new Map<string, Renewed>();
 
   constructor(sql: SqlPort) {
     this.#sql = sql;
@@ -74,7 +91,12 @@ export class LeaseRows {
   }
 
   lapsed(nowMs: number): LeaseRow[] {
-    return this.#read("WHERE phase = 'held' AND expires_ms <= ? ORDER BY expires_ms", nowMs);
+    const remembered = [...this.#renewed].filter(([, { expiresMs }]) => expiresMs <= nowMs);
+    return this.#read(
+      "WHERE phase = 'held' AND (expires_ms <= ? OR job_id IN (SELECT value FROM json_each(?)))",
+      nowMs,
+      JSON.stringify(remembered.map(([jobId]) => jobId)),
+    ).sort((one, other) => one.expiresMs - other.expiresMs);
   }
 
   /** Rows whose operation has not been resolved. */
@@ -87,11 +109,21 @@ export class LeaseRows {
    * flushed at its own minute, a hundred of them would cost a hundred statements.
    */
   unflushed(flushedBeforeMs: number): LeaseRow[] {
-    return this.#read(
-      `WHERE phase = 'held' AND renewed_ms > flushed_ms
-         AND EXISTS (SELECT 1 FROM leases WHERE phase = 'held' AND flushed_ms <= ?)`,
+    const due = this.#sql.exec(
+      "SELECT 1 FROM leases WHERE phase = 'held' AND flushed_ms <= ? LIMIT 1",
       flushedBeforeMs,
     );
+    if (due.length === 0) return [];
+    // First here, then in D1: what GET has told of a lease does not go back when the object is evicted.
+    for (const [jobId, { attempt, renewedMs }] of this.#renewed) {
+      this.#sql.exec(
+        "UPDATE leases SET renewed_ms = ? WHERE job_id = ? AND attempt = ? AND phase = 'held'",
+        renewedMs,
+        jobId,
+        attempt,
+      );
+    }
+    return this.#read("WHERE phase = 'held' AND renewed_ms > flushed_ms");
   }
 
   /** When something is due next: an expiry, a flush (`flushEveryMs` after the last), an open intent at once. */
@@ -103,10 +135,12 @@ export class LeaseRows {
       flushEveryMs,
       nowMs + openRetryMs,
     )[0]?.due;
-    return typeof due === "number" ? due : null;
+    if (typeof due !== "number") return null;
+    return Math.min(due, ...[...this.#renewed.values()].map(({ expiresMs }) => expiresMs));
   }
 
   insert(row: LeaseRow): void {
+    this.#renewed.delete(row.jobId);
     this.#sql.exec(
       `INSERT INTO leases (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.jobId,
@@ -162,28 +196,41 @@ export class LeaseRows {
     );
   }
 
-  /** A renewal: stored before it is answered. Refuses a row that is ending. */
-  renew(
-    jobId: string,
-    attempt: number,
-    nowMs: number,
-    told: { commandStarted: boolean; progress: number },
-  ): boolean {
-    return this.#changed(
-      `UPDATE leases SET expires_ms = ?1 + term_ms, renewed_ms = ?1, beats = beats + 1, extended = 0,
+  /** A renewal of a held row that was read in this very step: its promise is stored before it is answered. */
+  renew(row: LeaseRow, nowMs: number, told: { commandStarted: boolean; progress: number }): void {
+    const { jobId, attempt } = row;
+    const expiresMs = nowMs + row.termMs;
+    const known = this.#renewed.get(jobId);
+    const isNews =
+      row.acknowledgedMs === null ||
+      row.extended ||
+      (told.commandStarted && row.commandStartedMs === null) ||
+      told.progress > row.progress;
+    if (known?.attempt === attempt && expiresMs <= known.storedUntilMs && !isNews) {
+      this.#renewed.set(jobId, { ...known, renewedMs: nowMs, expiresMs });
+      return;
+    }
+    // Ahead only where it will pay. The object of a small group hibernates from one renewal to the next: it would forget
+    // what was promised, write each time all the same, and notice a silent node later.
+    const storedUntilMs = expiresMs + (known?.attempt === attempt ? storedAheadMs(row) : 0);
+    this.#sql.exec(
+      `UPDATE leases SET expires_ms = ?6, renewed_ms = ?1, beats = beats + 1, extended = 0,
          acknowledged_ms = COALESCE(acknowledged_ms, ?1),
          command_started_ms = COALESCE(command_started_ms, CASE WHEN ?4 THEN ?1 END), progress = MAX(progress, ?5)
-       WHERE job_id = ?2 AND attempt = ?3 AND phase = 'held' RETURNING 1`,
+       WHERE job_id = ?2 AND attempt = ?3 AND phase = 'held'`,
       nowMs,
       jobId,
       attempt,
       told.commandStarted ? 1 : 0,
       told.progress,
+      storedUntilMs,
     );
+    if (row.token !== null) this.#renewed.set(jobId, { attempt, renewedMs: nowMs, expiresMs, storedUntilMs });
   }
 
   /** `held` → `ending`: from here on no renewal is accepted, and nothing but the operation's outcome moves the row. */
   beginEnding(ending: EndWrite): boolean {
+    this.#renewed.delete(ending.jobId);
     return this.#changed(
       `UPDATE leases SET phase = 'ending', op_id = ?, ending = ?
        WHERE job_id = ? AND attempt = ? AND phase = 'held' RETURNING 1`,
@@ -194,10 +241,13 @@ export class LeaseRows {
     );
   }
 
-  extend(jobId: string, expiresMs: number): void {
+  /** Puts the expiry of a held row that was read in this very step off. */
+  extend({ jobId, renewedMs }: LeaseRow, expiresMs: number): void {
+    this.#renewed.delete(jobId);
     this.#sql.exec(
-      "UPDATE leases SET expires_ms = ?, extended = 1 WHERE job_id = ? AND phase = 'held'",
+      "UPDATE leases SET expires_ms = ?, renewed_ms = ?, extended = 1 WHERE job_id = ? AND phase = 'held'",
       expiresMs,
+      renewedMs,
       jobId,
     );
   }
@@ -217,7 +267,13 @@ export class LeaseRows {
 
   /** Removes a row; only the operation that the row names may. */
   remove(jobId: string, opId: string): boolean {
-    return this.#changed("DELETE FROM leases WHERE job_id = ? AND op_id = ? RETURNING 1", jobId, opId);
+    const removed = this.#changed(
+      "DELETE FROM leases WHERE job_id = ? AND op_id = ? RETURNING 1",
+      jobId,
+      opId,
+    );
+    if (removed) this.#renewed.delete(jobId);
+    return removed;
   }
 
   /** The highest attempt number that the object ever tried to give out without learning its fate. */
@@ -271,7 +327,16 @@ export class LeaseRows {
   }
 
   #read(where: string, ...params: SqlValue[]): LeaseRow[] {
-    return this.#sql.exec(`SELECT ${columns} FROM leases ${where}`, ...params).map(leaseFromRecord);
+    const records = this.#sql.exec(`SELECT ${columns} FROM leases ${where}`, ...params);
+    return records.map((record) => this.#asPromised(leaseFromRecord(record)));
+  }
+
+  /** The row with what this life knows better of it. */
+  #asPromised(row: LeaseRow): LeaseRow {
+    const renewed = this.#renewed.get(row.jobId);
+    if (renewed?.attempt !== row.attempt || row.phase !== "held") return row;
+    const { renewedMs, expiresMs } = renewed;
+    return { ...row, renewedMs, expiresMs: Math.min(row.expiresMs, expiresMs) };
   }
 
   #changed(sql: string, ...params: SqlValue[]): boolean {

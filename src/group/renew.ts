@@ -1,6 +1,6 @@
 /**
- * Renewal. The whole of it is synchronous as long as the row is there: the new expiry is stored before the answer,
- * and no other operation comes between. Only a lease without a row asks D1 (rule 8).
+ * Renewal. The whole of it is synchronous as long as the row is there: an expiry no earlier than the promised one is stored
+ * before the answer, and no other operation comes between. Only a lease without a row asks D1 (rule 8).
  */
 import type { SqlRecord } from "../db/job-record.ts";
 import { readStanding, type Standing } from "../db/leases/end.ts";
@@ -33,7 +33,7 @@ function renewHeld(ctx: GroupContext, caller: Caller): RenewAnswer | null {
     const newer = caller.attempt !== undefined && caller.attempt !== row.attempt;
     return { status: "canceled", reason: newer ? "superseded" : "not_holder" };
   }
-  ctx.rows.renew(row.jobId, row.attempt, ctx.ports.nowMs(), {
+  ctx.rows.renew(row, ctx.ports.nowMs(), {
     commandStarted: caller.commandStarted ?? false,
     progress: caller.progress ?? 0,
   });

@@ -12,7 +12,11 @@ export interface Principal {
 /** What Hono's context carries; `principal` is set on every route behind `authenticate`. */
 export interface AppEnv {
   Bindings: Bindings;
-  Variables: { principal: Principal };
+  Variables: {
+    principal: Principal;
+    /** What `readJson` has read. */
+    bodyText?: string;
+  };
 }
 
 /** Whose jobs the principal sees: a user id, or `null` for everybody's. */

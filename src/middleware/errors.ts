@@ -1,6 +1,5 @@
 /** From what went wrong to the answer: the only place that knows statuses and wording of errors. */
 import type { Context } from "hono";
-import { HTTPException } from "hono/http-exception";
 import type { ErrorBody, RefusalReason } from "../contract/index.ts";
 import { isTransient } from "../db/transient.ts";
 import { ApiError, type Fault } from "./api-error.ts";
@@ -18,10 +17,6 @@ export function respondNotFound(c: Context<AppEnv>): Response {
 
 function faultOf(error: Error): Fault {
   if (error instanceof ApiError) return error.fault;
-  // Hono's validator throws this for one reason that can get past `readJson`: JSON that does not parse.
-  if (error instanceof HTTPException && error.status === 400) {
-    return { code: "invalid_request", facts: { problem: "the body is not JSON" } };
-  }
   return isTransient(error) ? { code: "unavailable", facts: {} } : { code: "internal", facts: {} };
 }
 
@@ -59,6 +54,8 @@ function respond(c: Context<AppEnv>, fault: Fault): Response {
       // Overload and resets pass within seconds; clients add their own backoff.
       return c.json<ErrorBody>({ error: fault.code, message: "not possible just now, try again" }, 503, {
         "Retry-After": "1",
+        // Only here is there anything that a page would not be shown.
+        "Access-Control-Expose-Headers": "Retry-After",
       });
     case "internal":
       return c.json<ErrorBody>({ error: fault.code, message: "something went wrong on our side" }, 500);

@@ -11,6 +11,53 @@ describe("renewal and expiry", () => {
     expect(world.statements).toBe(before);
   });
 
+  test("renewals that promise no more than what is stored are not written; the promise is kept to the second", async () => {
+    const { world, held } = await worldWithHolder({ heartbeat_interval: 30 });
+    const stored = () => world.leases()[0]?.expires_ms;
+    await world.advance(10_000);
+    await world.renew(held); // the second one of this life: stored a quarter of the term ahead
+    expect(stored()).toBe(world.nowMs + 75_000);
+    await world.advance(14_000);
+    await world.renew(held);
+    expect(stored()).toBe(world.nowMs + 61_000);
+    await world.advance(2_000);
+    await world.renew(held);
+    expect(stored()).toBe(world.nowMs + 75_000);
+    await world.advance(59_000);
+    expect(world.job("a").status).toBe("running");
+    await world.advance(2_000);
+    expect(world.job("a")).toMatchObject({ status: "pending", num_interruptions: 1 });
+  });
+
+  test("a renewal that was not written is kept by an object that comes back", async () => {
+    const { world, held } = await worldWithHolder({ heartbeat_interval: 30 });
+    await world.advance(1_000);
+    await world.renew(held);
+    await world.advance(13_000);
+    await world.renew(held);
+    world.restart();
+    await world.advance(60_000);
+    expect(world.job("a").status).toBe("running");
+    expect(await world.renew(held)).toMatchObject({ status: "running" });
+    // Nobody renews: it lapses, late, and after one doubt at most.
+    await world.advance(61_000);
+    expect(world.job("a").status).toBe("pending");
+  });
+
+  test("what GET has told of a lease does not go back when the object is evicted", async () => {
+    const { world, held } = await worldWithHolder({ heartbeat_interval: 30 });
+    const live = () => world.engine.live(key, "a");
+    for (let second = 0; second < 65; second += 5) {
+      await world.advance(5_000);
+      await world.renew(held);
+    }
+    const flushed = world.job("a");
+    world.restart();
+    const told = must(await live());
+    expect(told.heartbeat).toBeGreaterThanOrEqual(Number(flushed.heartbeat));
+    expect(told.numHeartbeats).toBeGreaterThanOrEqual(Number(flushed.num_heartbeats));
+  });
+
   test("a silent node's job is pending again after one term, and the zombie is refused", async () => {
     const { world, held } = await worldWithHolder({ heartbeat_interval: 30 });
     await world.advance(59_000);

@@ -203,8 +203,15 @@ export const mutants: Mutant[] = [
     name: "a term is shorter than told",
     rule: 5,
     file: "src/group/lease-rows.ts",
-    find: "SET expires_ms = ?1 + term_ms,",
-    replace: "SET expires_ms = ?1 + term_ms / 2,",
+    find: "const expiresMs = nowMs + row.termMs;",
+    replace: "const expiresMs = nowMs + row.termMs / 2;",
+  },
+  {
+    name: "a renewal that promises more than what is stored is not written",
+    rule: 5,
+    file: "src/group/lease-rows.ts",
+    find: "expiresMs <= known.storedUntilMs && !isNews",
+    replace: "!isNews",
   },
 
   // 6. Trust: the agent's side.

@@ -58,13 +58,21 @@ export const bare: Operation = {
   },
 };
 
+/** What a body costs on its way, whoever reads it: the route answers the same constant. */
+export const barePost: Operation = {
+  name: "bare route, POST",
+  run: async (client) => {
+    expectStatus(await client.send("POST", "/bare", '{"machine_id":"bench"}'), 200);
+  },
+};
+
 interface Round {
   perSecond: number;
   timesMs: number[];
 }
 
 /** `requests` of one operation, `clients` at a time. */
-async function runRound(
+export async function runRound(
   operation: Operation,
   client: Client,
   clients: number,
@@ -90,30 +98,39 @@ export interface Plan {
   rounds: number;
 }
 
-/** Operations in turn, each round of one beside a round of the bare route; the first round of all warms up. */
+/**
+ * Rounds of all operations in turn, the bare route before and after each: a disturbance of some seconds hits one round of
+ * several operations rather than all rounds of one.
+ */
 export async function measure(operations: Operation[], client: Client, plan: Plan): Promise<Measured[]> {
-  const measured: Measured[] = [];
-  for (const operation of operations) {
-    await runRound(operation, client, plan.clients, Math.ceil(plan.requests / 4));
-    const rounds: Round[] = [];
-    const ratios: number[] = [];
-    for (let round = 0; round < plan.rounds; round++) {
-      const before = await runRound(bare, client, plan.clients, plan.requests);
-      const own = await runRound(operation, client, plan.clients, plan.requests);
-      const after = await runRound(bare, client, plan.clients, plan.requests);
+  const round = (operation: Operation, requests = plan.requests) =>
+    runRound(operation, client, plan.clients, requests);
+  const measured = operations.map((operation) => ({
+    operation,
+    rounds: [] as Round[],
+    ratios: [] as number[],
+  }));
+  for (const operation of operations) await round(operation, Math.ceil(plan.requests / 2));
+  for (let n = 0; n < plan.rounds; n++) {
+    let before = await round(bare);
+    for (const { operation, rounds, ratios } of measured) {
+      const own = await round(operation);
+      const after = await round(bare);
       rounds.push(own);
       ratios.push(own.perSecond / ((before.perSecond + after.perSecond) / 2));
+      before = after;
     }
-    const timesMs = rounds.flatMap((round) => round.timesMs).sort((a, b) => a - b);
-    measured.push({
+  }
+  return measured.map(({ operation, rounds, ratios }) => {
+    const timesMs = rounds.flatMap((own) => own.timesMs).sort((a, b) => a - b);
+    return {
       name: operation.name,
-      perSecond: median(rounds.map((round) => round.perSecond)),
+      perSecond: median(rounds.map((own) => own.perSecond)),
       p50Ms: quantile(timesMs, 0.5),
       p99Ms: quantile(timesMs, 0.99),
       ratio: median(ratios),
-    });
-  }
-  return measured;
+    };
+  });
 }
 
 export function median(values: number[]): number {

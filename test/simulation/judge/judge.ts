@@ -102,13 +102,12 @@ export class Judge implements D1Watcher, ObjectWatcher {
     for (const name of claimsIn(statements)) this.book.lateClaims.add(name);
   }
 
-  meetsSuccessor([first]: Statement[]): boolean {
-    const job = this.book.jobs.get(String(first?.params[0]));
-    if (!job || job.gone) return false;
-    const number = Number(first?.params[1]);
-    return job.attempt > number || (job.attempt === number && job.status === "pending")
-      ? job.status === "pending"
-      : false;
+  meetsSuccessor(statements: Statement[]): boolean {
+    return statements.some(({ sql, params }) => {
+      const job = sql.startsWith("UPDATE jobs") ? this.book.jobs.get(String(params[0])) : undefined;
+      if (!job || job.gone) return false;
+      return job.attempt >= Number(params[1]) && job.status === "pending";
+    });
   }
 
   landed(statements: Statement[]): void {
@@ -314,9 +313,11 @@ export class Judge implements D1Watcher, ObjectWatcher {
   }
 }
 
-/** "job/attempt" of the claim in a batch, if there is one. */
+/** "job/attempt" of the claims in a batch. */
 function claimsIn(statements: Statement[]): string[] {
-  const [first] = statements;
-  if (!first?.sql.startsWith("UPDATE jobs SET status = 'running', attempt = ?2")) return [];
-  return [`${first.params[0]}/${first.params[1]}`];
+  // Several may share a transaction.
+  const claims = statements.filter(({ sql }) =>
+    sql.startsWith("UPDATE jobs SET status = 'running', attempt = ?2"),
+  );
+  return claims.map(({ params }) => `${params[0]}/${params[1]}`);
 }
