@@ -8,6 +8,7 @@ import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
 import { createRouter } from "./routes/operation.ts";
+import { storage } from "./routes/storage/index.ts";
 import { users } from "./routes/users/index.ts";
 import { work } from "./routes/work/index.ts";
 
@@ -39,6 +40,7 @@ export function createApp() {
   app.route("/", leases);
   app.route("/", work);
   app.route("/", agents);
+  app.route("/", storage);
   app.route("/", users);
   return app;
 }

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
 import { ManagedKey, ManagedPrefix } from "./managed-key.ts";
-import { Id, text } from "./text.ts";
+import { atMost, Id, text } from "./text.ts";
 
 /** Who asks: every call of an agent is fenced by its lease, and renews it. Only agents with a token have managed storage. */
 export const LeaseProof = z.object({
@@ -79,7 +79,7 @@ export const GrantRequest = z.discriminatedUnion("kind", [
 export type GrantRequest = z.infer<typeof GrantRequest>;
 
 export const GrantsRequest = LeaseProof.extend({
-  requests: z.array(GrantRequest).min(1).max(limits.storageBatch),
+  requests: atMost(limits.storageBatch, z.array(GrantRequest).min(1)),
 });
 export type GrantsRequest = z.infer<typeof GrantsRequest>;
 
@@ -117,7 +117,7 @@ export type StoredFileList = z.infer<typeof StoredFileList>;
 
 /** Deletes what people see under these keys; keys that are not there are no error. */
 export const StorageDeleteRequest = LeaseProof.extend({
-  keys: z.array(ManagedKey).min(1).max(limits.storageBatch),
+  keys: atMost(limits.storageBatch, z.array(ManagedKey).min(1)),
 });
 export type StorageDeleteRequest = z.infer<typeof StorageDeleteRequest>;
 
@@ -127,10 +127,12 @@ export type UploadRequest = z.infer<typeof UploadRequest>;
 export const Upload = z.object({ upload_id: z.string() });
 export type Upload = z.infer<typeof Upload>;
 
-export const UploadedParts = z
-  .array(z.object({ part_number: z.int().min(1).max(limits.parts), etag: text(limits.urlChars).min(1) }))
-  .min(1)
-  .max(limits.parts);
+export const UploadedParts = atMost(
+  limits.parts,
+  z
+    .array(z.object({ part_number: z.int().min(1).max(limits.parts), etag: text(limits.urlChars).min(1) }))
+    .min(1),
+);
 /** Puts the parts together: only then anybody sees the object. A repeat after a lost answer succeeds. */
 export const UploadCompletion = LeaseProof.extend({
   ...object,
@@ -147,10 +149,10 @@ export type UploadAbortion = z.infer<typeof UploadAbortion>;
  * are recorded; the rest comes back. Recorded outputs are published by the job's completion by this attempt, by nothing else.
  */
 export const OutputsRequest = LeaseProof.extend({
-  files: z
-    .array(z.object({ key: ManagedKey, size: Bytes, md5: Md5.optional() }))
-    .min(1)
-    .max(limits.storageBatch),
+  files: atMost(
+    limits.storageBatch,
+    z.array(z.object({ key: ManagedKey, size: Bytes, md5: Md5.optional() })).min(1),
+  ),
 });
 export type OutputsRequest = z.infer<typeof OutputsRequest>;
 export const OutputsAnswer = z.object({
