@@ -7,6 +7,9 @@ export interface UploadName {
   storageId: string;
 }
 
+/** Name of the mark in the object's metadata. */
+export const markName = "kelpie-upload";
+
 export function uploadIdOf({ mark, storageId }: UploadName): string {
   return `${mark}.${storageId}`;
 }

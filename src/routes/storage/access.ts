@@ -1,10 +1,9 @@
 /** From what an agent asks for to what may be done: every key is built here from the lease, never from the request. */
 import type { GrantRequest, StorageArea } from "../../contract/index.ts";
-import { ApiError } from "../../middleware/api-error.ts";
 import type { UnderLease } from "../../middleware/under-lease.ts";
 import type { Access } from "../../storage/granter.ts";
 import { type BucketKey, chunkKey, fileKey, manifestKey, outputKey } from "../../storage/keys.ts";
-import { parseUploadId, type UploadName } from "../../storage/upload-id.ts";
+import { uploadNameOf } from "./upload-steps.ts";
 
 /** Where an object of the area belongs, for this attempt. */
 export function areaKey(lease: UnderLease, area: StorageArea, key: string): BucketKey {
@@ -60,11 +59,4 @@ export function accessOf(
       return { method: "GET", key: keyOf(place, request.generation, request.sha256) };
     }
   }
-}
-
-/** 400 for an id that was never given out. */
-export function uploadNameOf(uploadId: string, field: string): UploadName {
-  const name = parseUploadId(uploadId);
-  if (!name) throw new ApiError("invalid_request", { problem: "is not the id of an upload", field });
-  return name;
 }

@@ -1,14 +1,13 @@
 import { createRoute } from "@hono/zod-openapi";
 import { Grants, GrantsRequest, limits } from "../../contract/index.ts";
-import { ApiError } from "../../middleware/api-error.ts";
 import { readJson } from "../../middleware/read-json.ts";
 import { granterFor, storesOf } from "../../middleware/storage.ts";
 import { underLease } from "../../middleware/under-lease.ts";
-import type { Access, Granter } from "../../storage/granter.ts";
 import type { BucketKey } from "../../storage/keys.ts";
 import { locate } from "../../storage/locate.ts";
 import { answer, JobParams, jsonBody, operation, refusals } from "../operation.ts";
 import { accessOf } from "./access.ts";
+import { checkSize } from "./check-size.ts";
 
 /** A write that was granted with the lease's last breath may still begin: nobody else holds the job before it has lapsed. */
 const graceSeconds = 5;
@@ -42,9 +41,3 @@ export const grantAccess = operation(route, async (c) => {
   });
   return c.json({ grants: await Promise.all(grants) }, 200);
 });
-
-function checkSize(granter: Granter, access: Access, field: string): void {
-  if (access.method === "GET" || access.size <= granter.maxBytes) return;
-  const problem = `is more than one URL of this deployment carries (${granter.maxBytes} bytes): upload it in parts`;
-  throw new ApiError("invalid_request", { problem, field });
-}
