@@ -4,10 +4,13 @@ import { crossOrigin } from "./middleware/cross-origin.ts";
 import { respondNotFound, respondToError } from "./middleware/errors.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { agents } from "./routes/agents/index.ts";
+import { files } from "./routes/files/index.ts";
 import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
 import { createRouter } from "./routes/operation.ts";
+import { storage } from "./routes/storage/index.ts";
+import { storageObject } from "./routes/storage/object.ts";
 import { users } from "./routes/users/index.ts";
 import { work } from "./routes/work/index.ts";
 
@@ -24,12 +27,15 @@ export function createApp() {
   app.use(requestLog);
   app.use(crossOrigin);
   app.route("/", health);
+  app.route("/", storageObject);
 
   app.use(authenticate);
   app.route("/", jobs);
   app.route("/", leases);
   app.route("/", work);
   app.route("/", agents);
+  app.route("/", storage);
+  app.route("/", files);
   app.route("/", users);
   return app;
 }

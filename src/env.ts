@@ -4,20 +4,60 @@ import { z } from "zod";
 /** What `wrangler.toml`, secrets and `--var` put beside the generated bindings. */
 export interface Vars {
   KELPIE_ADMIN_KEY?: string;
+  KELPIE_SIGNING_KEY?: string;
+  R2_S3_ENDPOINT?: string;
+  R2_BUCKET_NAME?: string;
+  R2_ACCESS_KEY_ID?: string;
+  R2_SECRET_ACCESS_KEY?: string;
 }
 export type Bindings = Env & Vars;
 
 /** An empty variable counts as absent: `--var NAME:` is how one takes a default away. */
 const absentWhenEmpty = (value: unknown) => (value === "" ? undefined : value);
+const optional = (schema: z.ZodString | z.ZodURL) => z.preprocess(absentWhenEmpty, schema.optional());
 
-const ValidVars = z.object({
-  /** Eight characters are no security, but they catch a truncated or mistyped secret. */
-  KELPIE_ADMIN_KEY: z.preprocess(absentWhenEmpty, z.string().min(8).optional()),
-});
+/** All four or none: bytes go straight to the bucket only if every URL can be signed. */
+const s3Vars = ["R2_S3_ENDPOINT", "R2_BUCKET_NAME", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] as const;
+
+const ValidVars = z
+  .object({
+    /** Eight characters are no security, but they catch a truncated or mistyped secret. */
+    KELPIE_ADMIN_KEY: optional(z.string().min(8)),
+    /** Whoever guesses it writes anywhere in the bucket. */
+    KELPIE_SIGNING_KEY: optional(z.string().min(16)),
+    R2_S3_ENDPOINT: optional(z.url({ protocol: /^https?$/ })),
+    R2_BUCKET_NAME: optional(z.string()),
+    R2_ACCESS_KEY_ID: optional(z.string()),
+    R2_SECRET_ACCESS_KEY: optional(z.string()),
+  })
+  .superRefine((vars, context) => {
+    const missing = s3Vars.filter((name) => vars[name] === undefined);
+    if (missing.length === 0 || missing.length === s3Vars.length) return;
+    for (const name of missing) {
+      context.addIssue({
+        code: "custom",
+        path: [name],
+        message: `is missing: ${s3Vars.join(", ")} go together`,
+      });
+    }
+  });
+
+/** The bucket's S3 side: URLs signed with these go straight to it. */
+export interface S3Access {
+  /** Without a final slash; bucket and key follow (path style). */
+  endpoint: string;
+  bucket: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+}
 
 export interface Config {
   /** The admin's `X-Kelpie-Key`; without one there is no admin. */
   adminKey: string | null;
+  /** Signs the storage URLs that the API serves itself. */
+  signingKey: string | null;
+  /** Goes before `signingKey`. With neither there is no managed storage. */
+  s3: S3Access | null;
 }
 
 const configs = new WeakMap<Bindings, Config>();
@@ -28,7 +68,27 @@ export function configOf(env: Bindings): Config {
   if (known) return known;
   const vars = ValidVars.safeParse(env);
   if (!vars.success) throw new Error(`Configuration: ${z.prettifyError(vars.error)}`);
-  const config: Config = { adminKey: vars.data.KELPIE_ADMIN_KEY ?? null };
+  const config: Config = {
+    adminKey: vars.data.KELPIE_ADMIN_KEY ?? null,
+    signingKey: vars.data.KELPIE_SIGNING_KEY ?? null,
+    s3: s3Of(vars.data),
+  };
   configs.set(env, config);
   return config;
+}
+
+/** Whether rules without bucket have somewhere to go. */
+export function hasManagedStorage(config: Config): boolean {
+  return config.s3 !== null || config.signingKey !== null;
+}
+
+function s3Of(vars: z.infer<typeof ValidVars>): S3Access | null {
+  const { R2_S3_ENDPOINT, R2_BUCKET_NAME, R2_ACCESS_KEY_ID, R2_SECRET_ACCESS_KEY } = vars;
+  if (!R2_S3_ENDPOINT || !R2_BUCKET_NAME || !R2_ACCESS_KEY_ID || !R2_SECRET_ACCESS_KEY) return null;
+  return {
+    endpoint: R2_S3_ENDPOINT.replace(/\/+$/, ""),
+    bucket: R2_BUCKET_NAME,
+    accessKeyId: R2_ACCESS_KEY_ID,
+    secretAccessKey: R2_SECRET_ACCESS_KEY,
+  };
 }

@@ -23,6 +23,27 @@ export const limits = {
   /** S3 and R2 end keys at 1,024 bytes. */
   prefixChars: 900,
   bucketChars: 255,
+  /** What is left of R2's 1,024 bytes when the organization's root and the attempt's own place stand in front. */
+  managedKeyBytes: 900,
+  /** URLs, keys or outputs that one call of the storage routes names: its answer stays below 1 MB. */
+  storageBatch: 500,
+  /** One object, and one part of one: R2's own bounds. */
+  objectBytes: 5 * 1024 ** 4,
+  partBytes: 5 * 1024 ** 3,
+  parts: 10_000,
+  /**
+   * What one request carries through the API, where bytes stream through it: the body that Cloudflare takes on its smaller plans. Larger
+   * objects go in parts.
+   */
+  streamedBytes: 100_000_000,
+  /** Of one generation: 400 GB in chunks of 8 MiB. Its list is read by a Worker of 128 MB. */
+  generationChunks: 50_000,
+  /** 16 MiB hold the names of some 100,000 files. */
+  manifestBytes: 64 * 1024 * 1024,
+  /** A chunk is held in memory when it is sent, several at once. */
+  chunkBytes: 16 * 1024 * 1024,
+  /** Generations that are kept, at most. */
+  keptGenerations: 100,
   pathChars: 4096,
   patternChars: 1024,
   urlChars: 2048,

@@ -39,3 +39,13 @@ export function atMost<Schema extends z.ZodType>(entries: number, schema: Schema
     return z.NEVER;
   }, schema);
 }
+
+/** Bytes of a well-formed text in UTF-8; this layer runs where there is no TextEncoder. */
+export function utf8Bytes(wellFormed: string): number {
+  let bytes = 0;
+  for (const character of wellFormed) {
+    const point = character.codePointAt(0) ?? 0;
+    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}

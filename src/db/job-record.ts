@@ -40,5 +40,6 @@ export function jobFromRecord(record: SqlRecord): JobRow {
     attempt: record.attempt as number,
     fresh: record.fresh as number,
     lastOp: record.last_op as string | null,
+    managed: record.managed === 1,
   };
 }

@@ -72,6 +72,8 @@ export const jobs = sqliteTable(
     fresh: integer().notNull().default(1),
     /** The operation that wrote this row last: side effects of the same batch hang on it. */
     lastOp: text("last_op"),
+    /** Some rule of `sync` uses managed storage: such jobs are not for old workers, and leave bytes behind (cron/). */
+    managed: integer({ mode: "boolean" }).notNull().default(false),
   },
   (t) => [
     // Every read and write of one job.
@@ -116,9 +118,15 @@ export const attempts = sqliteTable(
     reason: text(),
     bytesDownloaded: integer("bytes_downloaded"),
     bytesUploaded: integer("bytes_uploaded"),
+    /** Of a job with managed storage, until the sweep has looked for what a dead attempt left there. */
+    unswept: integer({ mode: "boolean" }).notNull().default(false),
   },
-  // listAttempts, endAttempt, latestAttemptOf.
-  (t) => [primaryKey({ columns: [t.jobId, t.number] })],
+  (t) => [
+    // listAttempts, endAttempt, latestAttemptOf.
+    primaryKey({ columns: [t.jobId, t.number] }),
+    // readUnswept (the storage sweep), oldest first.
+    index("attempts_unswept").on(t.ended).where(sql`unswept = 1 AND ended IS NOT NULL`),
+  ],
 );
 export type AttemptRow = InferSelectModel<typeof attempts>;
 
@@ -132,4 +140,75 @@ export const bans = sqliteTable(
   },
   // The ban check of claims.
   (t) => [primaryKey({ columns: [t.jobId, t.machineId] })],
+);
+
+/** Generations of snapshots, each committed whole (docs/storage.md). */
+export const checkpoints = sqliteTable(
+  "checkpoints",
+  {
+    /** Order of the commits. The newest of a (job, prefix) that is neither retired nor damaged is its head. */
+    seq: integer().primaryKey({ autoIncrement: true }),
+    jobId: text("job_id").notNull(),
+    prefix: text().notNull(),
+    /** With `generation` and the job: where its own objects are. */
+    attempt: integer().notNull(),
+    generation: integer().notNull(),
+    baseSeq: integer("base_seq"),
+    manifestSha256: text("manifest_sha256").notNull(),
+    manifestBytes: integer("manifest_bytes").notNull(),
+    committed: integer().notNull(),
+    files: integer().notNull(),
+    bytesNew: integer("bytes_new").notNull(),
+    bytesTotal: integer("bytes_total").notNull(),
+    quiet: integer({ mode: "boolean" }).notNull(),
+    /** Over the number to keep: since when. What it alone names may be deleted. */
+    retired: integer(),
+    /** All that was to be deleted of it is gone. */
+    purged: integer(),
+    /** Not intact: since when. */
+    damaged: integer(),
+    /** Machines that read other bytes than those that were committed. */
+    doubts: text({ mode: "json" }).$type<string[]>().notNull().default([]),
+    /** The operation that committed it. */
+    op: text().notNull(),
+  },
+  (t) => [
+    // A commit whose answer was lost; which generations of a dead attempt are not leftovers.
+    uniqueIndex("checkpoints_name").on(t.jobId, t.attempt, t.generation),
+    // The head of a series; the generations to keep; listCheckpoints.
+    index("checkpoints_series").on(t.jobId, t.prefix, t.seq),
+    // The storage sweep.
+    index("checkpoints_unpurged").on(t.retired).where(sql`retired IS NOT NULL AND purged IS NULL`),
+  ],
+);
+export type CheckpointRow = InferSelectModel<typeof checkpoints>;
+
+/**
+ * Outputs in managed storage, recorded by the attempt that uploaded them. Published, that is seen by people under `key`, once
+ * that very attempt has ended as `completed`: the settle itself publishes, without a statement of its own.
+ */
+export const outputs = sqliteTable(
+  "outputs",
+  {
+    userId: text("user_id").notNull(),
+    key: text().notNull(),
+    jobId: text("job_id").notNull(),
+    attempt: integer().notNull(),
+    bytes: integer().notNull(),
+    etag: text().notNull(),
+    uploaded: integer().notNull(),
+  },
+  (t) => [
+    // Lists and reads of people, by key.
+    primaryKey({ columns: [t.userId, t.key, t.jobId, t.attempt] }),
+    // Leftovers of an attempt.
+    index("outputs_by_attempt").on(t.jobId, t.attempt),
+  ],
+);
+
+/** Everything in the bucket below `prefix` may be deleted from `due` on: of jobs whose rows are gone. */
+export const storageGarbage = sqliteTable(
+  "storage_garbage",
+  { prefix: text().primaryKey(), due: integer().notNull() },
+  (t) => [index("storage_garbage_due").on(t.due)],
 );

@@ -337,7 +337,7 @@ export const mutants: Mutant[] = [
     replace: "",
     and: {
       file: "src/group/queue-head.ts",
-      find: "!candidate.bannedMachineIds.includes(machineId) && ",
+      find: "!candidate.bannedMachineIds.includes(machine.id) &&",
       replace: "",
     },
   },

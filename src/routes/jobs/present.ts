@@ -6,7 +6,7 @@ import type { LiveLease } from "../../group/protocol.ts";
 import { iso, isoOrNull } from "../times.ts";
 
 /** What of a row clients see. */
-export type VisibleJob = Omit<JobRow, "seq" | "fresh" | "lastOp" | "earlyDeaths">;
+export type VisibleJob = Omit<JobRow, "seq" | "fresh" | "lastOp" | "earlyDeaths" | "managed">;
 
 /** A job on the wire. With `sync` the six legacy fields are absent, and the other way round. */
 export function presentJob(job: VisibleJob): Job {

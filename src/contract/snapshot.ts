@@ -1,0 +1,77 @@
+/** Generations of snapshots on the wire (docs/storage.md, "Snapshot"). */
+import { z } from "zod";
+import { limits } from "./limits.ts";
+import { LeaseProof, Sha256 } from "./storage.ts";
+import { Prefix } from "./sync.ts";
+
+/** A generation by its name: the attempt that committed it, and that attempt's own count. */
+export const GenerationName = z.object({ attempt: z.int().min(1), generation: z.int().min(1) });
+export type GenerationName = z.infer<typeof GenerationName>;
+
+const Manifest = z.object({ sha256: Sha256, size: z.int().min(1).max(limits.manifestBytes) });
+
+/** Which generation the next one builds on, and a resume begins with. */
+export const HeadRequest = LeaseProof.extend({ prefix: Prefix });
+export type HeadRequest = z.infer<typeof HeadRequest>;
+export const Head = z.object({
+  head: GenerationName.extend({ manifest: Manifest }).nullable().describe("Null: none"),
+  lost: z
+    .boolean()
+    .describe("There were generations, but none is intact: beginning from zero is for people to decide"),
+});
+export type Head = z.infer<typeof Head>;
+
+/** Makes a generation visible, whole. Succeeds only under the current lease and on the current head; a repeat is a success. */
+export const CommitRequest = LeaseProof.extend({
+  prefix: Prefix,
+  base: GenerationName.nullable(),
+  generation: z.int().min(1).describe("Rises with each commit of this attempt, over all its prefixes"),
+  manifest: Manifest,
+  keep: z.int().min(1).max(limits.keptGenerations).optional(),
+});
+export type CommitRequest = z.infer<typeof CommitRequest>;
+
+/** `missing`: chunks that the manifest names and the storage lacks, at most 100 of them; nothing was committed. */
+export const CommitAnswer = z.discriminatedUnion("committed", [
+  z.object({ committed: z.literal(true) }),
+  z.object({ committed: z.literal(false), missing: z.array(Sha256) }),
+]);
+export type CommitAnswer = z.infer<typeof CommitAnswer>;
+
+/**
+ * A chunk or manifest of the head that could not be read.
+ * - `missing`: the storage says that it is not there. Believed if the API sees the same.
+ * - `corrupt`: its bytes have another hash. Believed once two machines say so: one may have bad memory.
+ */
+export const DoubtRequest = LeaseProof.extend({
+  prefix: Prefix,
+  head: GenerationName,
+  chunk: GenerationName.extend({ sha256: Sha256 }).nullable().describe("Null: the manifest itself"),
+  problem: z.enum(["missing", "corrupt"]),
+});
+export type DoubtRequest = z.infer<typeof DoubtRequest>;
+export const DoubtAnswer = z.object({
+  moved: z
+    .boolean()
+    .describe("The head is now an older generation: ask for it. Otherwise this node is to give the job back"),
+});
+export type DoubtAnswer = z.infer<typeof DoubtAnswer>;
+
+/** A generation, as `GET /jobs/:id/checkpoints` lists it, newest first. */
+export const Checkpoint = GenerationName.extend({
+  prefix: z.string(),
+  committed: z.iso.datetime(),
+  files: z.int(),
+  bytes_new: z.int().describe("Bytes that this generation added"),
+  bytes_total: z.int().describe("Bytes of its files"),
+  quiet: z.boolean().describe("Nothing changed while it was cut: its files belong together"),
+  verified: z
+    .boolean()
+    .describe("Every chunk that it names was seen in the storage, in its size, when it was committed"),
+  state: z
+    .enum(["kept", "retired", "damaged"])
+    .describe("`retired`: over the number to keep, its own chunks are being deleted"),
+});
+export type Checkpoint = z.infer<typeof Checkpoint>;
+export const CheckpointList = z.object({ _count: z.int(), checkpoints: z.array(Checkpoint) });
+export type CheckpointList = z.infer<typeof CheckpointList>;
