@@ -4,6 +4,7 @@ import { authenticate } from "./middleware/authenticate.ts";
 import { respondNotFound, respondToError } from "./middleware/errors.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { agents } from "./routes/agents/index.ts";
+import { checkpoints } from "./routes/checkpoints/index.ts";
 import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
@@ -39,6 +40,7 @@ export function createApp() {
   app.route("/", leases);
   app.route("/", work);
   app.route("/", agents);
+  app.route("/", checkpoints);
   app.route("/", users);
   return app;
 }
