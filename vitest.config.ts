@@ -13,6 +13,7 @@ export default defineConfig(async () => ({
               bindings: {
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),
                 KELPIE_ADMIN_KEY: "admin-key-of-the-tests",
+                KELPIE_SIGNING_KEY: "signing-key-of-the-tests",
               },
             },
           }),

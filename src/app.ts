@@ -5,10 +5,13 @@ import { respondNotFound, respondToError } from "./middleware/errors.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { agents } from "./routes/agents/index.ts";
 import { checkpoints } from "./routes/checkpoints/index.ts";
+import { files } from "./routes/files/index.ts";
 import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
 import { createRouter } from "./routes/operation.ts";
+import { storage } from "./routes/storage/index.ts";
+import { storageObject } from "./routes/storage/object.ts";
 import { users } from "./routes/users/index.ts";
 import { work } from "./routes/work/index.ts";
 
@@ -29,11 +32,12 @@ export function createApp() {
     cors({
       origin: "*",
       allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
-      exposeHeaders: ["Retry-After"],
+      exposeHeaders: ["Retry-After", "ETag", "Content-Range"],
       maxAge: preflightSeconds,
     }),
   );
   app.route("/", health);
+  app.route("/", storageObject);
 
   app.use(authenticate);
   app.route("/", jobs);
@@ -41,6 +45,8 @@ export function createApp() {
   app.route("/", work);
   app.route("/", agents);
   app.route("/", checkpoints);
+  app.route("/", storage);
+  app.route("/", files);
   app.route("/", users);
   return app;
 }

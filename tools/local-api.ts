@@ -20,6 +20,8 @@ export const localBucket = {
 };
 
 export const localAdminKey = "local-admin-key";
+/** Signs the storage URLs of the API on this machine. Not a secret either. */
+export const localSigningKey = "local-signing-key";
 
 /** A cold start takes about 5 s on two idle cores; the rest is for busy ones. */
 const readyTimeoutMs = 90_000;
@@ -34,7 +36,7 @@ export interface LocalApiOptions {
   port?: number;
   /** Default 127.0.0.1. */
   ip?: string;
-  /** Over the default `KELPIE_ADMIN_KEY`. */
+  /** Over the defaults of `KELPIE_ADMIN_KEY` and `KELPIE_SIGNING_KEY`. */
   vars?: Record<string, string>;
   /** More arguments for `wrangler dev`. */
   devArguments?: string[];
@@ -64,7 +66,7 @@ export interface LocalApi {
 export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi> {
   if (options.migrate !== false) await applyMigrations(options);
 
-  const vars = { KELPIE_ADMIN_KEY: localAdminKey, ...options.vars };
+  const vars = { KELPIE_ADMIN_KEY: localAdminKey, KELPIE_SIGNING_KEY: localSigningKey, ...options.vars };
   const ready = Promise.withResolvers<string>();
   const server = runWrangler(
     [

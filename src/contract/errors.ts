@@ -7,7 +7,10 @@ export const ErrorCode = z.enum([
   "forbidden",
   "not_found",
   "conflict",
+  "length_required",
+  "precondition_failed",
   "payload_too_large",
+  "range_not_satisfiable",
   "upgrade_required",
   "unavailable",
   "internal",
@@ -20,6 +23,7 @@ export type ErrorCode = z.infer<typeof ErrorCode>;
  * - `not_holder`: this machine (or lease token) does not hold the job.
  * - `completed`, `failed`, `canceled`: the job has ended so.
  * - `not_ended`: only an ended job can be sent back.
+ * - `wrong_size`: the object was not of the size that was told; it is not there.
  * - `unknown_job`: no such job of this user in this group.
  */
 export const RefusalReason = z.enum([
@@ -29,6 +33,7 @@ export const RefusalReason = z.enum([
   "failed",
   "canceled",
   "not_ended",
+  "wrong_size",
   "unknown_job",
 ]);
 export type RefusalReason = z.infer<typeof RefusalReason>;

@@ -1,5 +1,6 @@
 /** The wire: zod schemas and their types, shared by the API and the agent. Runs anywhere. */
 export * from "./errors.ts";
+export * from "./files.ts";
 export * from "./job.ts";
 export * from "./lease.ts";
 export * from "./limits.ts";

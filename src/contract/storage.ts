@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
 import { ManagedKey, ManagedPrefix } from "./managed-key.ts";
-import { Id, text } from "./text.ts";
+import { atMost, Id, text } from "./text.ts";
 
 /** Who asks: every call of an agent is fenced by its lease, and renews it. Only agents with a token have managed storage. */
 export const LeaseProof = z.object({
@@ -20,7 +20,7 @@ export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, { error: "is not a SHA-
 /** 16 bytes. Sent as Content-MD5: what arrives otherwise is refused by the storage. */
 export const Md5 = z.string().regex(/^[0-9a-f]{32}$/, { error: "is not an MD5 in lower-case hex" });
 
-const Bytes = z.int().min(0).max(limits.objectBytes);
+export const ObjectBytes = z.int().min(0).max(limits.objectBytes);
 const HeaderValue = z
   .string()
   .max(limits.nameChars)
@@ -35,22 +35,29 @@ export const StorageArea = z.enum(["files", "outputs"]);
 export type StorageArea = z.infer<typeof StorageArea>;
 
 const object = { area: StorageArea, key: ManagedKey };
-const content = { content_type: HeaderValue.optional(), content_encoding: HeaderValue.optional() };
+/** What a download will say of the object. */
+export const content = { content_type: HeaderValue.optional(), content_encoding: HeaderValue.optional() };
+
+export const UploadId = text(limits.urlChars).min(1);
+/** A part of an upload: all of one size but the last (R2). */
+export const part = {
+  part_number: z.int().min(1).max(limits.parts),
+  size: ObjectBytes.max(limits.partBytes),
+  md5: Md5.optional(),
+};
 
 /** What a URL is wanted for; answered in request order. */
 export const GrantRequest = z.discriminatedUnion("kind", [
   /** Reads an object that people see under this key. */
   z.object({ kind: z.literal("get"), key: ManagedKey }),
   /** Writes a whole object of exactly this size. */
-  z.object({ kind: z.literal("put"), ...object, ...content, size: Bytes, md5: Md5.optional() }),
+  z.object({ kind: z.literal("put"), ...object, ...content, size: ObjectBytes, md5: Md5.optional() }),
   /** Writes a part of an upload begun with `POST /jobs/:id/storage/uploads`. */
   z.object({
     kind: z.literal("part"),
     ...object,
-    upload_id: text(limits.urlChars).min(1),
-    part_number: z.int().min(1).max(limits.parts),
-    size: Bytes.max(limits.partBytes),
-    md5: Md5.optional(),
+    upload_id: UploadId,
+    ...part,
   }),
   /** Writes a chunk of the generation that this attempt assembles: once, never over another. */
   z.object({
@@ -79,7 +86,7 @@ export const GrantRequest = z.discriminatedUnion("kind", [
 export type GrantRequest = z.infer<typeof GrantRequest>;
 
 export const GrantsRequest = LeaseProof.extend({
-  requests: z.array(GrantRequest).min(1).max(limits.storageBatch),
+  requests: atMost(limits.storageBatch, z.array(GrantRequest).min(1)),
 });
 export type GrantsRequest = z.infer<typeof GrantsRequest>;
 
@@ -103,7 +110,7 @@ export const StoredFile = z.object({
 });
 export type StoredFile = z.infer<typeof StoredFile>;
 
-const Cursor = text(limits.urlChars).optional().describe("`next_cursor` of the page before");
+export const Cursor = ManagedKey.optional().describe("`next_cursor` of the page before");
 
 export const StorageListRequest = LeaseProof.extend({ prefix: ManagedPrefix, cursor: Cursor });
 export type StorageListRequest = z.infer<typeof StorageListRequest>;
@@ -117,7 +124,7 @@ export type StoredFileList = z.infer<typeof StoredFileList>;
 
 /** Deletes what people see under these keys; keys that are not there are no error. */
 export const StorageDeleteRequest = LeaseProof.extend({
-  keys: z.array(ManagedKey).min(1).max(limits.storageBatch),
+  keys: atMost(limits.storageBatch, z.array(ManagedKey).min(1)),
 });
 export type StorageDeleteRequest = z.infer<typeof StorageDeleteRequest>;
 
@@ -127,19 +134,21 @@ export type UploadRequest = z.infer<typeof UploadRequest>;
 export const Upload = z.object({ upload_id: z.string() });
 export type Upload = z.infer<typeof Upload>;
 
-export const UploadedParts = z
-  .array(z.object({ part_number: z.int().min(1).max(limits.parts), etag: text(limits.urlChars).min(1) }))
-  .min(1)
-  .max(limits.parts);
+export const UploadedParts = atMost(
+  limits.parts,
+  z
+    .array(z.object({ part_number: z.int().min(1).max(limits.parts), etag: text(limits.urlChars).min(1) }))
+    .min(1),
+);
 /** Puts the parts together: only then anybody sees the object. A repeat after a lost answer succeeds. */
 export const UploadCompletion = LeaseProof.extend({
   ...object,
-  upload_id: text(limits.urlChars).min(1),
-  size: Bytes.describe("Of the whole; another size is a 409"),
+  upload_id: UploadId,
+  size: ObjectBytes.describe("Of the whole; another size is a 409"),
   parts: UploadedParts,
 });
 export type UploadCompletion = z.infer<typeof UploadCompletion>;
-export const UploadAbortion = LeaseProof.extend({ ...object, upload_id: text(limits.urlChars).min(1) });
+export const UploadAbortion = LeaseProof.extend({ ...object, upload_id: UploadId });
 export type UploadAbortion = z.infer<typeof UploadAbortion>;
 
 /**
@@ -147,10 +156,10 @@ export type UploadAbortion = z.infer<typeof UploadAbortion>;
  * are recorded; the rest comes back. Recorded outputs are published by the job's completion by this attempt, by nothing else.
  */
 export const OutputsRequest = LeaseProof.extend({
-  files: z
-    .array(z.object({ key: ManagedKey, size: Bytes, md5: Md5.optional() }))
-    .min(1)
-    .max(limits.storageBatch),
+  files: atMost(
+    limits.storageBatch,
+    z.array(z.object({ key: ManagedKey, size: ObjectBytes, md5: Md5.optional() })).min(1),
+  ),
 });
 export type OutputsRequest = z.infer<typeof OutputsRequest>;
 export const OutputsAnswer = z.object({

@@ -135,8 +135,16 @@ export const Sync = z
   });
 export type Sync = z.infer<typeof Sync>;
 
+/** Where the first rule that uses managed storage leaves its bucket out; undefined: none does. */
+export function firstManagedRule(sync: Sync | null | undefined): (string | number)[] | undefined {
+  for (const list of ["before", "during", "after"] as const) {
+    const index = (sync?.[list] ?? []).findIndex((rule: SyncRule) => rule.bucket === undefined);
+    if (index >= 0) return ["sync", list, index, "bucket"];
+  }
+  return undefined;
+}
+
 /** Whether any rule uses managed storage. */
 export function usesManagedStorage(sync: Sync | null | undefined): boolean {
-  const { before = [], during = [], after = [] } = sync ?? {};
-  return [...before, ...during, ...after].some((rule) => rule.bucket === undefined);
+  return firstManagedRule(sync) !== undefined;
 }

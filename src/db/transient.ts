@@ -1,5 +1,5 @@
 /**
- * Which failures of D1 and of Durable Objects pass by themselves. The one place that decides: callers answer 503
+ * Which failures of D1, R2 and Durable Objects pass by themselves. The one place that decides: callers answer 503
  * to these and 500 to everything else. A transient write may have been applied all the same.
  */
 
@@ -17,6 +17,8 @@ const transientTexts = [
   /exceeded timeout/i,
   /internal error while starting up/i,
   /durable object.*(reset|no longer accessible)/i,
+  // R2's numbers: internal error, service unavailable, too many requests (one write a second to one key).
+  /\((10001|10043|10058)\)$/,
 ];
 
 /** How far to follow `cause`: drivers wrap once or twice. */

@@ -80,10 +80,11 @@ export async function purge(ctx: GroupContext, key: GroupKey): Promise<PurgeAnsw
     for (let bite = 0; bite < maxBites; bite++) {
       ctx.head.invalidate();
       // One transaction sees both: a job that goes from running to pending in between would be in neither.
-      const [, , removed, running] = await ctx.ports.d1.batch([
+      const results = await ctx.ports.d1.batch([
         ...purgePending(key.userId, key.containerGroupId, untilMs, purgeBite),
         readRunningOfGroup(key.userId, key.containerGroupId, untilMs, cancelBite),
       ]);
+      const [removed, running] = results.slice(-2);
       const jobIds = (running ?? []).map((record) => record.id as string);
       const canceled = await cancelAll(ctx, key, jobIds);
       if (canceled === null) return { ok: false, reason: "unavailable" };

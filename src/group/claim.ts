@@ -24,7 +24,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
   for (let tried = 0; tried < maxCandidates; tried++) {
     const candidate = await ctx.head.take(
       key,
-      request.machineId,
+      { id: request.machineId, knowsManaged: request.claimId !== undefined },
       ({ id }) => !ctx.rows.has(id) && !ctx.rows.coolingDown(id, request.machineId, ctx.ports.nowMs()),
     );
     if (!candidate) {

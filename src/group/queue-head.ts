@@ -12,6 +12,12 @@ const freshMs = 2_000;
 /** One read serves so many claims. */
 const pageSize = 128;
 
+/** Who asks for a job. Old workers, without claim id, know nothing of managed storage: they would run such a job without its files. */
+export interface Claimer {
+  id: string;
+  knowsManaged: boolean;
+}
+
 interface Load {
   startedAt: number;
   done: Promise<void>;
@@ -46,18 +52,20 @@ export class QueueHead {
   }
 
   /**
-   * Takes the first job that `allowed` lets this machine have off the page; null when D1 has none. Rejects when D1
+   * Takes the first job that this machine may have and `allowed` lets it off the page; null when D1 has none. Rejects when D1
    * cannot be read. The caller looks once more whether the job is still free: others
    * have had their turn since the choice.
    */
   async take(
     key: GroupKey,
-    machineId: string,
+    machine: Claimer,
     allowed: (candidate: Candidate) => boolean,
   ): Promise<Candidate | null> {
     const arrivedAt = ++this.#ticks;
     const mayHave = (candidate: Candidate) =>
-      !candidate.bannedMachineIds.includes(machineId) && allowed(candidate);
+      !candidate.bannedMachineIds.includes(machine.id) &&
+      (machine.knowsManaged || !candidate.managed) &&
+      allowed(candidate);
 
     if (this.#nowMs() - this.#loadedMs <= freshMs) {
       const found = this.#pop(mayHave);
@@ -71,7 +79,7 @@ export class QueueHead {
       if (found) return found;
     } while (load.startedAt < arrivedAt);
     if (!this.#partial) return null;
-    return this.#pastThePage(key, machineId, allowed);
+    return this.#pastThePage(key, machine, allowed);
   }
 
   #pop(mayHave: (candidate: Candidate) => boolean): Candidate | null {
@@ -105,14 +113,14 @@ export class QueueHead {
     }
   }
 
-  /** The whole page is closed to this machine: ask with its bans in the statement (rule 9). */
+  /** The whole page is closed to this machine: ask with what it must not have in the statement (rule 9). */
   async #pastThePage(
     key: GroupKey,
-    machineId: string,
+    machine: Claimer,
     allowed: (candidate: Candidate) => boolean,
   ): Promise<Candidate | null> {
     const [records] = await this.#d1.batch([
-      readHeadFor(key.userId, key.containerGroupId, machineId, this.#nowMs(), pageSize),
+      readHeadFor(key.userId, key.containerGroupId, machine, this.#nowMs(), pageSize),
     ]);
     return (records ?? []).map(candidateFromRecord).find(allowed) ?? null;
   }

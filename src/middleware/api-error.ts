@@ -7,9 +7,12 @@ export interface ErrorFacts {
   invalid_request: { problem: string; field?: string; index?: number };
   unauthorized: { problem: string };
   forbidden: { problem: string };
-  not_found: { what: "job" | "user" | "route" };
+  not_found: { what: "job" | "user" | "route" | "file" | "upload" };
   conflict: { reason: RefusalReason };
+  length_required: Record<never, never>;
+  precondition_failed: Record<never, never>;
   payload_too_large: { what: "body" | "job"; limitBytes: number; index?: number };
+  range_not_satisfiable: Record<never, never>;
   upgrade_required: Record<never, never>;
   unavailable: Record<never, never>;
   internal: Record<never, never>;

@@ -45,12 +45,18 @@ function respond(c: Context<AppEnv>, fault: Fault): Response {
       const { reason } = fault.facts;
       return c.json<ErrorBody>({ error: fault.code, message: refusals[reason], reason }, 409);
     }
+    case "length_required":
+      return c.json<ErrorBody>({ error: fault.code, message: "say Content-Length" }, 411);
+    case "precondition_failed":
+      return c.json<ErrorBody>({ error: fault.code, message: "the object is not as you require it" }, 412);
     case "payload_too_large": {
       const { what, limitBytes, index } = fault.facts;
       const subject = index === undefined ? `the ${what}` : `job ${index}`;
       const message = `${subject} is larger than ${limitBytes} bytes`;
       return c.json<ErrorBody>({ error: fault.code, message, index }, 413);
     }
+    case "range_not_satisfiable":
+      return c.json<ErrorBody>({ error: fault.code, message: "the object is shorter" }, 416);
     case "upgrade_required":
       return c.json<ErrorBody>({ error: fault.code, message: "this route is a WebSocket" }, 426, {
         Upgrade: "websocket",
@@ -72,5 +78,6 @@ const refusals: Record<RefusalReason, string> = {
   failed: "the job has failed",
   canceled: "the job has been canceled",
   not_ended: "the job has not ended",
+  wrong_size: "the object was not of the size that was told, and is not kept",
   unknown_job: "no such job in this container group",
 };

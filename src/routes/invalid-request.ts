@@ -42,7 +42,7 @@ export function invalidRequest(error: ZodError): ApiError {
 }
 
 /** `["sync", "before", 0, "bucket"]` → `sync.before[0].bucket`; a key that is no name → `environment["A B"]`. */
-function fieldOf(path: PropertyKey[]): string {
+export function fieldOf(path: PropertyKey[]): string {
   return path.reduce<string>((field, part) => {
     if (typeof part === "number") return `${field}[${part}]`;
     const name = String(part);

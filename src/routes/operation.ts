@@ -49,7 +49,10 @@ const refusalDescriptions = {
   403: "Not allowed for this credential",
   404: "There is no such thing, or it is another user's",
   409: "Refused by the state of the job; `reason` tells which",
+  411: "Content-Length is missing",
+  412: "A precondition of the request does not hold",
   413: "Larger than allowed",
+  416: "The object ends before the range begins",
   426: "Only as a WebSocket",
   503: "Not possible just now; ask again after Retry-After",
 } as const;

@@ -3,6 +3,7 @@ declare namespace Cloudflare {
   interface Env {
     TEST_MIGRATIONS: import("cloudflare:test").D1Migration[];
     KELPIE_ADMIN_KEY: string;
+    KELPIE_SIGNING_KEY: string;
   }
   /** Types `exports.default`. */
   interface GlobalProps {

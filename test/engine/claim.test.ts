@@ -163,6 +163,24 @@ describe("claim", () => {
     expect(must(await world.claim("other")).jobId).toBe("job-000");
   });
 
+  test("an old worker gets no job with managed storage, and is not starved by a page of them", async () => {
+    const world = new World();
+    for (let i = 0; i < 128; i++) world.addJob(`managed-${i}`, { managed: 1 });
+    world.addJob("plain");
+    const old = { machineId: "old" };
+    expect(await world.engine.claim(key, old)).toMatchObject({ job: { id: "plain" } });
+    expect(await world.engine.claim(key, old)).toEqual({ ok: true, job: null });
+    expect((await world.claim("new"))?.jobId).toBe("managed-0");
+  });
+
+  test("nor one that stands alone on its page", async () => {
+    const world = new World();
+    world.addJob("managed", { managed: 1 });
+    expect(await world.engine.claim(key, { machineId: "old" })).toEqual({ ok: true, job: null });
+    expect((await world.claim("new"))?.jobId).toBe("managed");
+    expect(world.attempts("managed")).toMatchObject([{ unswept: 1 }]);
+  });
+
   test("a ban that was written while the page was in memory still holds", async () => {
     const world = new World();
     world.addJob("a");

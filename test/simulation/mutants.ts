@@ -330,7 +330,7 @@ export const mutants: Mutant[] = [
     replace: "",
     and: {
       file: "src/group/queue-head.ts",
-      find: "!candidate.bannedMachineIds.includes(machineId) && ",
+      find: "!candidate.bannedMachineIds.includes(machine.id) &&",
       replace: "",
     },
   },

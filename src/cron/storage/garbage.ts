@@ -1,5 +1,5 @@
 /** Everything of jobs that were purged or cleared, once nobody can write there any more. */
-import { forgetGarbage, type GarbageRecord, readGarbage } from "../../db/storage/garbage.ts";
+import { forgetGarbage, type GarbageRecord, readGarbage } from "../../db/storage/due-garbage.ts";
 import type { Budget } from "./budget.ts";
 import { emptyPlace } from "./empty-place.ts";
 import type { StorageReport } from "./report.ts";

@@ -21,6 +21,7 @@ export type NewJob = Pick<
   | "maxFailures"
   | "retryDelay"
   | "heartbeatInterval"
+  | "managed"
 >;
 
 /** A job as the insert reads it. */
@@ -50,11 +51,11 @@ export function encodeJob(job: NewJob): EncodedJob {
 export function insertJobs(userId: string, createdMs: number, jobs: EncodedJob[]): Statement[] {
   return chunksOf(jobs).map((chunk) => ({
     sql: `INSERT INTO jobs (id, user_id, container_group_id, command, arguments, environment, sync, legacy_storage,
-            webhook, compression, priority, max_failures, heartbeat_interval, retry_delay, created)
+            webhook, compression, priority, max_failures, heartbeat_interval, retry_delay, managed, created)
           SELECT value ->> '$.id', ?2, value ->> '$.containerGroupId', value ->> '$.command',
             value -> '$.arguments', value -> '$.environment', value -> '$.sync', value -> '$.legacyStorage',
             value ->> '$.webhook', value ->> '$.compression', value ->> '$.priority', value ->> '$.maxFailures',
-            value ->> '$.heartbeatInterval', value ->> '$.retryDelay', ?3
+            value ->> '$.heartbeatInterval', value ->> '$.retryDelay', value ->> '$.managed', ?3
           FROM json_each(?1) ORDER BY key`,
     params: [chunk, userId, createdMs],
   }));

@@ -29,8 +29,8 @@ export function claimJob(write: ClaimWrite): Statement[] {
       params: [write.jobId, write.attempt, write.machineId, write.nowMs, write.opId],
     },
     {
-      sql: `INSERT INTO attempts (job_id, number, machine_id, instance_id, claimed)
-            SELECT id, attempt, machine_id, ?2, ?3 FROM jobs WHERE id = ?1 AND last_op = ?4`,
+      sql: `INSERT INTO attempts (job_id, number, machine_id, instance_id, claimed, unswept)
+            SELECT id, attempt, machine_id, ?2, ?3, managed FROM jobs WHERE id = ?1 AND last_op = ?4`,
       params: [write.jobId, write.instanceId, write.nowMs, write.opId],
     },
   ];

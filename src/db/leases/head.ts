@@ -10,6 +10,8 @@ export interface Candidate {
   attempt: number;
   priority: number;
   bannedMachineIds: string[];
+  /** Uses managed storage, which only agents with a claim id know. */
+  managed: boolean;
 }
 
 const order = "ORDER BY priority DESC, fresh, created, available_at, seq";
@@ -17,7 +19,7 @@ const order = "ORDER BY priority DESC, fresh, created, available_at, seq";
 export function readHead(userId: string, containerGroupId: string, nowMs: number, limit: number): Statement {
   return {
     // 'pending' stands in the text, not as a parameter: only so can SQLite use the partial index.
-    sql: `SELECT id, attempt, priority,
+    sql: `SELECT id, attempt, priority, managed,
             (SELECT json_group_array(machine_id) FROM bans WHERE job_id = jobs.id AND expires > ?3) AS banned
           FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
             AND available_at <= ?3 ${order} LIMIT ?4`,
@@ -25,21 +27,22 @@ export function readHead(userId: string, containerGroupId: string, nowMs: number
   };
 }
 
-/** Goes past the jobs that this machine is banned from: for a machine that a whole page is closed to (rule 9). */
+/** Goes past the jobs that this machine must not have: for a machine that a whole page is closed to (rule 9). */
 export function readHeadFor(
   userId: string,
   containerGroupId: string,
-  machineId: string,
+  machine: { id: string; knowsManaged: boolean },
   nowMs: number,
   limit: number,
 ): Statement {
   return {
-    sql: `SELECT id, attempt, priority, '[]' AS banned
+    sql: `SELECT id, attempt, priority, managed, '[]' AS banned
           FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
             AND available_at <= ?3
             AND NOT EXISTS (SELECT 1 FROM bans WHERE job_id = jobs.id AND machine_id = ?4 AND expires > ?3)
+            AND managed <= ?6
           ${order} LIMIT ?5`,
-    params: [userId, containerGroupId, nowMs, machineId, limit],
+    params: [userId, containerGroupId, nowMs, machine.id, limit, machine.knowsManaged ? 1 : 0],
   };
 }
 
@@ -49,5 +52,6 @@ export function candidateFromRecord(record: Record<string, unknown>): Candidate 
     attempt: record.attempt as number,
     priority: record.priority as number,
     bannedMachineIds: JSON.parse(record.banned as string) as string[],
+    managed: record.managed === 1,
   };
 }

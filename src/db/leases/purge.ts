@@ -1,11 +1,12 @@
 /** Emptying a group's queue: only what existed at `t0`, in bounded bites, until nothing is hit (rule 11). */
 import type { Statement } from "../statement.ts";
+import { discardJobsStorage, garbageDelayMs } from "../storage/garbage.ts";
 
 /** Job ids that wait, oldest first. Index: jobs_by_user_group_status. */
 const waiting = `SELECT id FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
                    AND created <= ?3 ORDER BY created, seq LIMIT ?4`;
 
-/** Removes up to `limit` pending jobs with their attempts and bans; the last statement returns the removed ids. */
+/** Removes up to `limit` pending jobs with their attempts, bans and storage; the last statement returns the removed ids. */
 export function purgePending(
   userId: string,
   containerGroupId: string,
@@ -14,6 +15,7 @@ export function purgePending(
 ): Statement[] {
   const params = [userId, containerGroupId, createdUntilMs, limit];
   return [
+    ...discardJobsStorage({ sql: waiting, params }, createdUntilMs + garbageDelayMs),
     { sql: `DELETE FROM attempts WHERE job_id IN (${waiting})`, params },
     { sql: `DELETE FROM bans WHERE job_id IN (${waiting})`, params },
     { sql: `DELETE FROM jobs WHERE id IN (${waiting}) RETURNING id`, params },

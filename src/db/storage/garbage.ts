@@ -1,21 +1,45 @@
-/** Places in the bucket that belong to nobody any more. */
+/**
+ * Bytes of what is removed from the tables: their prefixes are noted in the same batch, and the storage sweep (src/cron) deletes
+ * what is below them once every URL has expired. The keys are those of src/storage/keys.ts, as SQL; a test compares them.
+ */
 import type { Statement } from "../statement.ts";
 
-/** Those due by then, oldest first. Index: storage_garbage_due. */
-export function readGarbage(dueUntilMs: number, limit: number): Statement {
-  return {
-    sql: "SELECT prefix, due FROM storage_garbage WHERE due <= ?1 ORDER BY due LIMIT ?2",
-    params: [dueUntilMs, limit],
-  };
+/**
+ * A URL lives for 305 s at most (people's for an hour, but those write below a root that its organization has lost), and what began
+ * in time may end later.
+ */
+export const garbageDelayMs = 15 * 60_000;
+
+const note = "INSERT INTO storage_garbage (prefix, due)";
+/** Noted twice: the later time holds. The WHERE lets SQLite tell this clause from a join's. */
+const again = "ON CONFLICT (prefix) DO UPDATE SET due = MAX(due, excluded.due)";
+
+/** What users other than this one have anywhere, and the rows of their outputs. Walks the users: for the admin's clearing. */
+export function discardUsersStorage(exceptUserId: string, dueMs: number): Statement[] {
+  return [
+    {
+      sql: `${note} SELECT area.value || '/' || users.id || '/', ?2 FROM users, json_each('["files","outputs","snapshots"]') area
+            WHERE users.id <> ?1 ${again}`,
+      params: [exceptUserId, dueMs],
+    },
+    { sql: "DELETE FROM outputs WHERE user_id <> ?1", params: [exceptUserId] },
+  ];
 }
 
-/** A row of `readGarbage`. */
-export interface GarbageRecord {
-  prefix: string;
-  due: number;
-}
-
-/** It is empty, unless it came up anew meanwhile. Index: the key of storage_garbage. */
-export function forgetGarbage({ prefix, due }: GarbageRecord): Statement {
-  return { sql: "DELETE FROM storage_garbage WHERE prefix = ?1 AND due = ?2", params: [prefix, due] };
+/**
+ * What these jobs have: `jobs` is a subquery of their ids, with its own parameters before `?due`. Their rows of outputs and
+ * checkpoints go at once, so that nobody sees what is being deleted.
+ */
+export function discardJobsStorage(jobs: { sql: string; params: unknown[] }, dueMs: number): Statement[] {
+  const due = `?${jobs.params.length + 1}`;
+  return [
+    {
+      sql: `${note} SELECT area.value || '/' || jobs.user_id || '/' || jobs.id || '/', ${due}
+            FROM jobs, json_each('["outputs","snapshots"]') area
+            WHERE jobs.managed = 1 AND jobs.id IN (${jobs.sql}) ${again}`,
+      params: [...jobs.params, dueMs],
+    },
+    { sql: `DELETE FROM outputs WHERE job_id IN (${jobs.sql})`, params: jobs.params },
+    { sql: `DELETE FROM checkpoints WHERE job_id IN (${jobs.sql})`, params: jobs.params },
+  ];
 }

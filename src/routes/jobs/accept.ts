@@ -4,27 +4,32 @@
  */
 import type { Context } from "hono";
 import {
+  firstManagedRule,
   type Job,
   type JobSubmission,
   type LegacyStorage,
   legacyStorageFields,
   limits,
+  usesManagedStorage,
 } from "../../contract/index.ts";
 import { encodeJob, insertJobs, type NewJob } from "../../db/jobs/insert.ts";
 import { prepare } from "../../db/prepare.ts";
+import { configOf, hasManagedStorage } from "../../env.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { groupOf, ownKey } from "../../middleware/group.ts";
 import { describeError, log } from "../../middleware/log.ts";
+import { fieldOf } from "../invalid-request.ts";
 import { presentJob } from "./present.ts";
 
 /** A Worker on the free plan may make 50 subrequests; groups beyond these find their jobs within 2 s by themselves. */
 const maxGroupsTold = 32;
 
-/** Stores the jobs of the principal and answers them in the order given. 413 with `index` when one of several is too large. */
+/** Stores the jobs of the principal and answers them in the order given. 400 for rules without bucket where there is no managed storage; 413 with `index` when one of several is too large. */
 export async function acceptJobs(c: Context<AppEnv>, submissions: JobSubmission[]): Promise<Job[]> {
   const { userId } = c.var.principal;
   const createdMs = Date.now();
+  checkManagedStorage(c, submissions);
   const jobs = submissions.map(newJob);
   const encoded = jobs.map(encodeJob);
   const tooLarge = encoded.findIndex((job) => job.bytes > limits.jobBytes);
@@ -42,6 +47,20 @@ export async function acceptJobs(c: Context<AppEnv>, submissions: JobSubmission[
   return jobs.map((job) => presentJob({ ...job, ...untouched, userId, created: createdMs }));
 }
 
+/** A rule without bucket, where there is no managed storage, would end in an attempt that fails days later. */
+function checkManagedStorage(c: Context<AppEnv>, submissions: JobSubmission[]): void {
+  if (hasManagedStorage(configOf(c.env))) return;
+  for (const [index, { sync }] of submissions.entries()) {
+    const path = firstManagedRule(sync);
+    if (path === undefined) continue;
+    throw new ApiError("invalid_request", {
+      problem: "is missing: this deployment has no managed storage",
+      field: fieldOf(path),
+      ...(submissions.length > 1 ? { index } : {}),
+    });
+  }
+}
+
 function newJob(submission: JobSubmission): NewJob {
   return {
     id: crypto.randomUUID(),
@@ -57,6 +76,7 @@ function newJob(submission: JobSubmission): NewJob {
     maxFailures: submission.max_failures,
     retryDelay: submission.retry_delay_seconds,
     heartbeatInterval: submission.heartbeat_interval,
+    managed: usesManagedStorage(submission.sync),
   };
 }
 

@@ -14,6 +14,6 @@ const route = createRoute({
 });
 
 export const clearAllJobs = operation(route, async (c) => {
-  await c.env.DB.batch(clearJobs().map((statement) => prepare(c.env.DB, statement)));
+  await c.env.DB.batch(clearJobs(Date.now()).map((statement) => prepare(c.env.DB, statement)));
   return c.body(null, 204);
 });

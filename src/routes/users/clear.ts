@@ -14,7 +14,7 @@ const route = createRoute({
 });
 
 export const clearAllUsers = operation(route, async (c) => {
-  await c.env.DB.batch(clearUsers().map((statement) => prepare(c.env.DB, statement)));
+  await c.env.DB.batch(clearUsers(Date.now()).map((statement) => prepare(c.env.DB, statement)));
   forgetTokens();
   return c.body(null, 204);
 });

@@ -120,9 +120,9 @@ describe("a bad job is a 400 that names the field", () => {
     ["both", "input_bucket", submission(legacy)],
     ["upload before", "sync.before[0].direction", submission({ sync: { before: [upload] } })],
     [
-      "a rule without bucket",
-      "sync.after[1].bucket",
-      submission({ sync: { after: [upload, { ...upload, bucket: undefined }] } }),
+      "a rule without bucket that leaves the root",
+      "sync.after[1].prefix",
+      submission({ sync: { after: [upload, { ...upload, bucket: undefined, prefix: "../x" }] } }),
     ],
     [
       "a pattern that does not compile",

@@ -42,7 +42,7 @@ const statements: [string, Statement[]][] = [
   ["retryJob", retryJob("u", "j", "o")],
   ["readStanding", [readStanding("j", "m", null)]],
   ["readHead", [readHead("u", "g", 1, 128)]],
-  ["readHeadFor", [readHeadFor("u", "g", "m", 1, 128)]],
+  ["readHeadFor", [readHeadFor("u", "g", { id: "m", knowsManaged: false }, 1, 128)]],
   ["flushLeases", flushLeases(flushed)],
   ["readRunningOf", [readRunningOf(["j"])]],
   ["purgePending", purgePending("u", "g", 1, 1000)],

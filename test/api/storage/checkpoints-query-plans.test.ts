@@ -8,7 +8,7 @@ import { markPurged, readRetired, retiredStart } from "../../../src/db/checkpoin
 import { readKeptOfJob, readSeries } from "../../../src/db/checkpoints/series.ts";
 import { prepare } from "../../../src/db/prepare.ts";
 import type { Statement } from "../../../src/db/statement.ts";
-import { forgetGarbage, readGarbage } from "../../../src/db/storage/garbage.ts";
+import { forgetGarbage, readGarbage } from "../../../src/db/storage/due-garbage.ts";
 import {
   deleteUnpublished,
   markSwept,
