@@ -8,6 +8,7 @@ import type { Holder } from "../judge/holder.ts";
 import { hour, second } from "../scenario.ts";
 import { Command } from "./command.ts";
 import type { Machine } from "./machine.ts";
+import { Snapshots } from "./snapshots.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** The shipped timers run in real time; here trust is looked at whenever it matters. */
@@ -34,7 +35,7 @@ export class Attempt implements Holder {
   over = false;
   readonly #world: Surroundings;
   readonly #machine: Machine;
-  readonly #command: Command;
+  #command: Command | null = null;
   readonly #onOver: () => void;
   #reporting = false;
 
@@ -50,6 +51,10 @@ export class Attempt implements Holder {
     this.termMs = granted.termMs;
     this.trust = new Trust({ clock: machine.clock, tickMs: neverTicksMs, maxUntrustedMs: hour });
     world.judge.began(this);
+    if (world.storage.work(this.jobId).managed) {
+      void this.#resume(new Snapshots(world, machine, this), fails);
+      return;
+    }
     this.#command = new Command(world, machine, this.jobId, fails, {
       checkpoint: (doneMs) => {
         this.progress++;
@@ -62,12 +67,35 @@ export class Attempt implements Holder {
     });
   }
 
+  /** Never silently from zero. */
+  async #resume(snapshots: Snapshots, fails: boolean): Promise<void> {
+    const resumed = await snapshots.resume();
+    if (this.over || this.#reporting) return;
+    if (resumed.kind === "lost") this.report("failed");
+    else if (resumed.kind === "give back") this.report("released");
+    else {
+      const events = {
+        checkpoint: (doneMs: number) => snapshots.cut(doneMs, () => undefined),
+        exited: (failed: boolean, doneMs: number) => {
+          if (failed) this.report("failed");
+          else snapshots.cut(doneMs, () => this.report("completed"));
+        },
+      };
+      this.#command = new Command(this.#world, this.#machine, this.jobId, fails, events, resumed.doneMs);
+    }
+  }
+
   /** Whether it would cause effects now. Once it reports, all of its effects are behind it. */
   trusts(): boolean {
     if (this.over || this.#reporting) return false;
     // Looks at the clocks first; whether it resolves is of no interest here.
     this.trust.ready().then(ignore, ignore);
     return !this.trust.signal.aborted;
+  }
+
+  /** Nothing is begun any more: it is over, or reports. */
+  get quiet(): boolean {
+    return this.over || this.#reporting;
   }
 
   /** An hour without trust is enough; what it has to report it goes on reporting. */
@@ -109,7 +137,7 @@ export class Attempt implements Holder {
   report(kind: SettleKind): void {
     if (this.over || this.#reporting) return;
     this.#reporting = true;
-    this.#command.stop();
+    this.#command?.stop();
     this.#world.judge.reports(this.jobId, this.attempt, kind);
     this.#sendReport(kind, 0);
   }
@@ -141,7 +169,7 @@ export class Attempt implements Holder {
   drop(): void {
     if (this.over) return;
     this.over = true;
-    this.#command.stop();
+    this.#command?.stop();
     this.trust.end("over");
     this.#world.judge.over(this);
     this.#onOver();

@@ -10,12 +10,21 @@ export interface CommandEvents {
 export class Command {
   #running = true;
 
-  constructor(world: Surroundings, machine: Machine, jobId: string, fails: boolean, events: CommandEvents) {
+  /** `startMs`: how far the work is that it goes on from; undefined: as far as was ever uploaded. */
+  constructor(
+    world: Surroundings,
+    machine: Machine,
+    jobId: string,
+    fails: boolean,
+    events: CommandEvents,
+    startMs?: number,
+  ) {
     const work = world.storage.work(jobId);
+    const beginMs = startMs ?? work.storedMs;
     const willFail = fails || world.random.chance(work.failShare);
     // One that fails does so somewhere on the way.
     const lastsMs = fails ? world.random.between(20, 300) : world.random.logBetween(100, 30_000);
-    const failsAtMs = willFail ? work.storedMs + lastsMs : Number.POSITIVE_INFINITY;
+    const failsAtMs = willFail ? beginMs + lastsMs : Number.POSITIVE_INFINITY;
     const step = (doneMs: number): void => {
       if (!this.#running) return;
       const nextMs = Math.min(work.totalMs, failsAtMs, doneMs + world.scenario.checkpointEveryMs);
@@ -31,7 +40,7 @@ export class Command {
         step(nextMs);
       });
     };
-    step(work.storedMs);
+    step(beginMs);
   }
 
   stop(): void {

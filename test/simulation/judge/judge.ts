@@ -12,6 +12,7 @@ import type {
   SettleAnswer,
   SettleKind,
 } from "../../../src/group/protocol.ts";
+import type { SimulatedBucket } from "../world/bucket.ts";
 import type { D1Watcher, SimulatedD1 } from "../world/d1.ts";
 import type { Database } from "../world/database.ts";
 import type { Faults } from "../world/faults.ts";
@@ -24,6 +25,7 @@ import * as d1Rules from "./d1-rules.ts";
 import type { Holder } from "./holder.ts";
 import { AlarmRules, d1Asked, nothingStaysApart } from "./object-rules.ts";
 import { Outages } from "./outages.ts";
+import { StorageRules } from "./storage-rules.ts";
 import { watchD1, watchStorage } from "./triggers.ts";
 import { TrustRules } from "./trust-rules.ts";
 import type { Verdict } from "./verdict.ts";
@@ -34,6 +36,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
   /** Zombie effects that came to nothing, by kind. */
   readonly refusals = new Map<string, number>();
   readonly verdict: Verdict;
+  readonly storage: StorageRules;
   readonly #schedule: Schedule;
   readonly #trust: TrustRules;
   readonly #alarms: AlarmRules;
@@ -46,12 +49,13 @@ export class Judge implements D1Watcher, ObjectWatcher {
   #object: GroupObject | undefined;
   readonly #watchedStorages = new Set<Database>();
 
-  constructor(schedule: Schedule, faults: Faults, verdict: Verdict) {
+  constructor(schedule: Schedule, faults: Faults, verdict: Verdict, userId: string) {
     this.verdict = verdict;
     this.#schedule = schedule;
     this.#trust = new TrustRules(verdict);
     const nowMs = () => schedule.nowMs;
     const { book } = this;
+    this.storage = new StorageRules(book, verdict, nowMs, userId);
     this.#alarms = new AlarmRules({ book, verdict, nowMs });
     this.#d1Context = {
       book,
@@ -82,10 +86,11 @@ export class Judge implements D1Watcher, ObjectWatcher {
   }
 
   /** Begins to listen. */
-  watch(d1: SimulatedD1, object: GroupObject): void {
+  watch(d1: SimulatedD1, object: GroupObject, bucket: SimulatedBucket): void {
     this.#d1 = d1;
     this.#object = object;
     watchD1(d1.database, this.#d1Context);
+    this.storage.watch(d1.database, bucket);
   }
 
   // D1
@@ -105,6 +110,10 @@ export class Judge implements D1Watcher, ObjectWatcher {
   meetsSuccessor([first]: Statement[]): boolean {
     const job = this.book.jobs.get(String(first?.params[0]));
     if (!job || job.gone) return false;
+    if (first?.sql.startsWith("INSERT INTO checkpoints")) {
+      // While nobody runs the job, or its successor does.
+      return job.attempt > Number(first.params[2]) || job.status === "pending";
+    }
     const number = Number(first?.params[1]);
     return job.attempt > number || (job.attempt === number && job.status === "pending")
       ? job.status === "pending"
@@ -120,6 +129,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
 
   applied(): void {
     d1Rules.transactionEnded(this.#d1Context);
+    this.storage.transactionEnded();
   }
 
   broke(error: unknown): void {
@@ -160,7 +170,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
     this.#alarms.rang();
   }
 
-  event(event: { event: string; jobId?: string; detail?: string }): void {
+  event(event: { event: string; jobId?: string | undefined; detail?: string }): void {
     this.verdict.note(event.jobId ?? null, `engine: ${event.event} ${event.detail ?? ""}`);
   }
 
@@ -182,9 +192,9 @@ export class Judge implements D1Watcher, ObjectWatcher {
 
   // Jobs and people
 
-  submitted(id: string, priority: number): void {
-    this.book.add(id, this.#schedule.nowMs, priority);
-    this.verdict.note(id, "submitted");
+  submitted(id: string, priority: number, managed: boolean): void {
+    this.book.add(id, this.#schedule.nowMs, priority, managed);
+    this.verdict.note(id, managed ? "submitted, with managed storage" : "submitted");
   }
 
   wantsCanceled(jobId: string): void {
