@@ -34,12 +34,12 @@ export function mutated(source: string, edit: Edit): string {
 export const editsOf = (mutant: Mutant): Edit[] => (mutant.and ? [mutant, mutant.and] : [mutant]);
 
 function install(mutant: Mutant): void {
-  const edits = new Map(editsOf(mutant).map((edit) => [new URL(edit.file, projectUrl).href, edit]));
+  const edits = Map.groupBy(editsOf(mutant), (edit) => new URL(edit.file, projectUrl).href);
   registerHooks({
     load(url, context, nextLoad) {
-      const edit = edits.get(url);
-      if (!edit) return nextLoad(url, context);
-      const source = mutated(readFileSync(fileURLToPath(url), "utf8"), edit);
+      const ofFile = edits.get(url);
+      if (!ofFile) return nextLoad(url, context);
+      const source = ofFile.reduce(mutated, readFileSync(fileURLToPath(url), "utf8"));
       return { format: "module-typescript", source, shortCircuit: true };
     },
   });

@@ -142,7 +142,7 @@ const snapshots: Scenario = {
   purgeEveryMs: 40 * minute,
   strangerEveryMs: 2 * minute,
   managedShare: 0.9,
-  rotEveryMs: 15 * minute,
+  rotEveryMs: 4 * minute,
 };
 
 export const scenarios = { fleet, hostile, "closed-page": closedPage, forgetful, snapshots } as const;

@@ -51,6 +51,8 @@ export class Snapshots {
   #open = 1;
   /** Sent into the open generation. */
   #sent = new Set<string>();
+  /** Keys that were sent before, whether they arrived or not. */
+  readonly #tried = new Set<string>();
   #busy = false;
   #next: { doneMs: number; committed: () => void } | null = null;
 
@@ -208,7 +210,7 @@ export class Snapshots {
     return [...new Set(files)];
   }
 
-  #manifest(chunks: ChunkName[], content: Content): { key: string; object: StoredObject; sha256: string } {
+  #manifest(chunks: ChunkName[], content: Content): SentManifest {
     const head: ManifestHead = {
       version: 1,
       job_id: this.#attempt.jobId,
@@ -230,7 +232,7 @@ export class Snapshots {
 
   // Calls of the API
 
-  async #commit(manifest: { object: StoredObject; sha256: string }): Promise<CommitOutcome | "abandoned"> {
+  async #commit(manifest: SentManifest): Promise<CommitOutcome | "abandoned"> {
     const commit = {
       prefix,
       base: this.#base,
@@ -240,12 +242,14 @@ export class Snapshots {
       keep: this.#world.random.int(1, 3),
     };
     const mayAbandon = this.#world.random.chance(0.2);
-    for (let tries = 0; ; tries++) {
+    for (;;) {
       await this.#trusted();
       this.#world.judge.uploadBegan(this.#attempt);
       const outcome = await this.#askOnce((ports, place) => commitGeneration(ports, place, commit));
+      if (outcome?.kind === "superseded")
+        this.#world.judge.storage.commitRefused(this.#attempt.jobId, manifest.key);
       if (outcome !== null && outcome.kind !== "unknown") return outcome;
-      if (mayAbandon && tries >= 1) return "abandoned";
+      if (mayAbandon) return "abandoned";
       await this.#pause(this.#world.random.between(0.5, 5) * second);
     }
   }
@@ -338,7 +342,10 @@ export class Snapshots {
     await this.#trusted();
     judge.uploadBegan(this.#attempt);
     const fault = this.#machine.cut ? "lost" : faults.ofTransfer();
-    const flawed = this.#machine.flawed && random.chance(0.1);
+    // What was read well once may not be so the second time.
+    const again = this.#tried.has(key);
+    this.#tried.add(key);
+    const flawed = this.#machine.flawed && random.chance(again ? 0.5 : 0.03);
     const sent = flawed ? { ...object, text: `${object.text}?`, sound: false } : object;
     const lastsMs = random.logBetween(20, 8 * second);
     let stored = false;
@@ -399,6 +406,11 @@ export class Snapshots {
   }
 }
 
+interface SentManifest {
+  key: string;
+  object: StoredObject;
+  sha256: string;
+}
 type Place = { userId: string; jobId: string; attempt: number };
 
 function readManifest(text: string): { chunks: ChunkName[]; content: Content } {

@@ -111,8 +111,10 @@ export class Judge implements D1Watcher, ObjectWatcher {
     const job = this.book.jobs.get(String(first?.params[0]));
     if (!job || job.gone) return false;
     if (first?.sql.startsWith("INSERT INTO checkpoints")) {
-      // While nobody runs the job, or its successor does.
-      return job.attempt > Number(first.params[2]) || job.status === "pending";
+      const [, , attempt, generation, baseSeq] = first.params;
+      // Some wait until a successor runs; others until nobody does, or until their own attempt has gone on without them.
+      if (Number(generation) % 2 === 0) return job.attempt > Number(attempt) && job.status === "running";
+      return job.status === "pending" || this.storage.headSeq(job.id) !== baseSeq;
     }
     const number = Number(first?.params[1]);
     return job.attempt > number || (job.attempt === number && job.status === "pending")

@@ -4,6 +4,7 @@
  */
 import { ManifestHead } from "../../../src/contract/manifest.ts";
 import type { Head } from "../../../src/contract/snapshot.ts";
+import { minute } from "../scenario.ts";
 import type { BucketWatcher, SimulatedBucket, StoredObject } from "../world/bucket.ts";
 import { placeOfJob } from "../world/bucket.ts";
 import type { Database } from "../world/database.ts";
@@ -20,7 +21,11 @@ interface Generation {
   names: Set<string>;
   retired: boolean;
   damaged: boolean;
+  purged: boolean;
 }
+
+/** From a purge's deletions to its mark; an upload may land again between them. */
+const slowestPurgeMs = 5 * minute;
 
 interface Series {
   generations: Generation[];
@@ -74,6 +79,12 @@ export class StorageRules implements BucketWatcher {
       (seq, jobId, retired, damaged) =>
         this.#moved(seq as number, jobId as string, retired !== null, damaged !== null),
     );
+    database.watch(
+      "generation_purged",
+      "UPDATE OF purged ON checkpoints",
+      ["NEW.seq", "NEW.job_id"],
+      (seq, jobId) => this.#purged(seq as number, jobId as string),
+    );
     database.watch("generation_removed", "DELETE ON checkpoints", ["OLD.job_id"], (jobId) => {
       this.#series.delete(jobId as string);
     });
@@ -115,7 +126,7 @@ export class StorageRules implements BucketWatcher {
       for (const [of, number, chunk] of chunks) names.add(`${root}${of}/${number}/${chunk}`);
     }
     this.#isWhole(jobId, `${attempt}/${generation}`, names);
-    const added: Generation = { ...name, manifestKey, names, retired: false, damaged: false };
+    const added: Generation = { ...name, manifestKey, names, retired: false, damaged: false, purged: false };
     series.generations.push(added);
     series.heads.push({ sinceMs: this.#nowMs(), head: added });
     this.#committed.add(jobId);
@@ -151,6 +162,26 @@ export class StorageRules implements BucketWatcher {
       () => `${nameOf(generation)} is called damaged, and every byte of it is there`,
     );
     series.heads.push({ sinceMs: this.#nowMs(), head: newestIntact(series) });
+  }
+
+  #purged(seq: number, jobId: string): void {
+    const { generations } = this.#seriesOf(jobId);
+    const generation = generations.find((one) => one.seq === seq);
+    if (!generation) return;
+    generation.purged = true;
+    const settledMs = this.#nowMs() - slowestPurgeMs;
+    const left = [...generation.names].find(
+      (key) =>
+        (this.#bucket?.get(key)?.storedMs ?? Number.POSITIVE_INFINITY) < settledMs &&
+        // Whoever else names it has it still to be looked at, or is kept.
+        !generations.some((other) => !other.purged && other.names.has(key)),
+    );
+    this.#verdict.require(
+      "what is purged is gone",
+      jobId,
+      left === undefined || this.#isHopeless(generation) || this.#rotten.has(generation.manifestKey),
+      () => `${nameOf(generation)} is purged; ${left} is there, and nobody names it`,
+    );
   }
 
   /** Once a transaction is through. */
@@ -223,6 +254,21 @@ export class StorageRules implements BucketWatcher {
   }
 
   // Answers
+
+  headSeq(jobId: string): number | null {
+    return this.#series.get(jobId)?.heads.at(-1)?.head?.seq ?? null;
+  }
+
+  /** The API has refused this commit, for good. */
+  commitRefused(jobId: string, manifestKey: string): void {
+    const committed = this.#series.get(jobId)?.generations.some((one) => one.manifestKey === manifestKey);
+    this.#verdict.require(
+      "a commit that was applied is a success",
+      jobId,
+      !committed,
+      () => `${manifestKey} is committed, and its repeat was refused`,
+    );
+  }
 
   /** What the API called the head, to a holder that asked at `askedMs`. */
   headTold(jobId: string, askedMs: number, told: Head): void {

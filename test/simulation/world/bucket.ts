@@ -10,6 +10,8 @@ export interface StoredObject {
   text: string;
   /** Its bytes have the hash that its name says. */
   sound: boolean;
+  /** Since when it is there. */
+  storedMs?: number;
 }
 
 export interface BucketWatcher {
@@ -55,14 +57,16 @@ export class SimulatedBucket {
       objects = new Map();
       this.#places.set(place, objects);
     }
-    objects.set(key, object);
+    objects.set(key, { ...object, storedMs: this.#schedule.nowMs });
     this.#watcher.stored(key, object, before);
     return true;
   }
 
   /** Some object is lost, or has other bytes from now on. */
   rot(): void {
-    const keys = this.keys();
+    // Manifests are few, and the more is lost with one.
+    const manifest = this.#random.chance(0.5);
+    const keys = this.keys().filter((key) => key.includes("/manifest-") === manifest);
     if (keys.length === 0) return;
     const key = this.#random.pick(keys);
     const object = this.get(key);
