@@ -20,7 +20,7 @@ CREATE TABLE `checkpoints` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `checkpoints_name` ON `checkpoints` (`job_id`,`attempt`,`generation`);--> statement-breakpoint
-CREATE INDEX `checkpoints_series` ON `checkpoints` (`job_id`,`prefix`,`seq`);--> statement-breakpoint
+CREATE INDEX `checkpoints_series` ON `checkpoints` (`job_id`,`prefix`,`seq`) WHERE retired IS NULL;--> statement-breakpoint
 CREATE INDEX `checkpoints_unpurged` ON `checkpoints` (`retired`) WHERE retired IS NOT NULL AND purged IS NULL;--> statement-breakpoint
 CREATE TABLE `outputs` (
 	`user_id` text NOT NULL,

@@ -4,6 +4,7 @@ import { crossOrigin } from "./middleware/cross-origin.ts";
 import { respondNotFound, respondToError } from "./middleware/errors.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { agents } from "./routes/agents/index.ts";
+import { checkpoints } from "./routes/checkpoints/index.ts";
 import { files } from "./routes/files/index.ts";
 import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
@@ -34,6 +35,7 @@ export function createApp() {
   app.route("/", leases);
   app.route("/", work);
   app.route("/", agents);
+  app.route("/", checkpoints);
   app.route("/", storage);
   app.route("/", files);
   app.route("/", users);

@@ -1,6 +1,7 @@
 /** What the runtime enters: requests, the minute's cron, the Durable Object. */
 import { createApp } from "./app.ts";
 import { sweep } from "./cron/sweep.ts";
+import { sweepStorage } from "./cron/sweep-storage.ts";
 
 export { ContainerGroup } from "./group/container-group.ts";
 
@@ -9,6 +10,8 @@ const app = createApp();
 export default {
   fetch: app.fetch,
   scheduled: async (_controller, env) => {
-    await sweep(env);
+    // Side by side: neither waits for the other, nor falls with it. The runtime hears of the first failure afterwards.
+    const outcomes = await Promise.allSettled([sweep(env), sweepStorage(env)]);
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   },
 } satisfies ExportedHandler<Env>;

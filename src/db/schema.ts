@@ -163,21 +163,21 @@ export const checkpoints = sqliteTable(
     quiet: integer({ mode: "boolean" }).notNull(),
     /** Over the number to keep: since when. What it alone names may be deleted. */
     retired: integer(),
-    /** All that was to be deleted of it is gone. */
+    /** Since when everything that it named, and nobody kept named, is deleted. */
     purged: integer(),
     /** Not intact: since when. */
     damaged: integer(),
-    /** Machines that read other bytes than those that were committed. */
-    doubts: text({ mode: "json" }).$type<string[]>().notNull().default([]),
+    /** Machines that read other bytes than those that were committed, and of which object. */
+    doubts: text({ mode: "json" }).$type<{ machine: string; object: string }[]>().notNull().default([]),
     /** The operation that committed it. */
     op: text().notNull(),
   },
   (t) => [
-    // A commit whose answer was lost; which generations of a dead attempt are not leftovers.
+    // A commit whose answer was lost; which generations of a dead attempt are not leftovers; listCheckpoints.
     uniqueIndex("checkpoints_name").on(t.jobId, t.attempt, t.generation),
-    // The head of a series; the generations to keep; listCheckpoints.
-    index("checkpoints_series").on(t.jobId, t.prefix, t.seq),
-    // The storage sweep.
+    // The head of a series; the generations to keep. Retired rows stay as history, thousands in a job of weeks: not in here.
+    index("checkpoints_series").on(t.jobId, t.prefix, t.seq).where(sql`retired IS NULL`),
+    // readRetired (the storage sweep), oldest first.
     index("checkpoints_unpurged").on(t.retired).where(sql`retired IS NOT NULL AND purged IS NULL`),
   ],
 );

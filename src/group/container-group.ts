@@ -3,7 +3,7 @@
  * protocol is in engine.ts and the files beside it.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { Statement } from "../db/statement.ts";
+import { d1Port } from "../db/prepare.ts";
 import { Engine } from "./engine.ts";
 import type { SqlValue } from "./ports.ts";
 import type * as protocol from "./protocol.ts";
@@ -18,7 +18,7 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
     const { storage } = ctx;
     this.#sockets = new Sockets(ctx);
     this.#engine = new Engine({
-      d1: { batch: (statements) => runBatch(env.DB, statements) },
+      d1: d1Port(env.DB),
       sql: { exec: (sql, ...params: SqlValue[]) => storage.sql.exec(sql, ...params).toArray() },
       alarm: {
         set: (atMs) => {
@@ -103,13 +103,6 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
   override async alarm(): Promise<void> {
     await this.#engine.alarm();
   }
-}
-
-async function runBatch(db: D1Database, statements: Statement[]): Promise<Record<string, unknown>[][]> {
-  const results = await db.batch<Record<string, unknown>>(
-    statements.map(({ sql, params }) => db.prepare(sql).bind(...params)),
-  );
-  return results.map((result) => result.results);
 }
 
 /** 192 bits, in base64 that is safe in URLs and headers. */

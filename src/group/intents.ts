@@ -7,13 +7,14 @@
  */
 
 import type { RefusalReason } from "../contract/index.ts";
+import type { D1Port } from "../db/d1-port.ts";
 import { jobFromRecord, type SqlRecord } from "../db/job-record.ts";
 import { type ClaimWrite, claimJob, readJob } from "../db/leases/claim.ts";
 import { type EndWrite, endAttempt, readStanding, type Standing } from "../db/leases/end.ts";
 import type { JobRow } from "../db/schema.ts";
 import { leaseTermSeconds, oldWorkerTermMs, provisionalMs } from "../domain/lease.ts";
 import type { LeaseRow, LeaseRows } from "./lease-rows.ts";
-import type { D1Port, Ports } from "./ports.ts";
+import type { Ports } from "./ports.ts";
 import { SharedBatches } from "./shared-batches.ts";
 
 export type ClaimOutcome =

@@ -3,13 +3,8 @@
  * simulation gives it Node's SQLite, a virtual clock and faults.
  */
 import type { RefusalReason } from "../contract/index.ts";
+import type { D1Port } from "../db/d1-port.ts";
 import type { SqlRecord } from "../db/job-record.ts";
-import type { Statement } from "../db/statement.ts";
-
-export interface D1Port {
-  /** Runs all in one transaction; rows of each statement. A rejection leaves open whether it was applied. */
-  batch(statements: Statement[]): Promise<SqlRecord[][]>;
-}
 
 export type SqlValue = string | number | null;
 

@@ -2,8 +2,9 @@
  * The first page of the queue, in memory: a hint. What it says is checked by the claim's fence in D1; what it misses
  * is found within `freshMs`, or at once when the group is told of new jobs.
  */
+
+import type { D1Port } from "../db/d1-port.ts";
 import { type Candidate, candidateFromRecord, readHead, readHeadFor } from "../db/leases/head.ts";
-import type { D1Port } from "./ports.ts";
 import type { GroupKey } from "./protocol.ts";
 
 /** A priority that jumped the queue unannounced is seen after this long at the latest. */

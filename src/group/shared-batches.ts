@@ -5,9 +5,9 @@
  * Each of them is fenced on its own and its side effects hang on its own operation id, so that sharing changes
  * nothing but this: an error leaves open what became of all of them. Each reads back its own.
  */
+import type { D1Port } from "../db/d1-port.ts";
 import type { SqlRecord } from "../db/job-record.ts";
 import type { Statement } from "../db/statement.ts";
-import type { D1Port } from "./ports.ts";
 
 /** Statements of one transaction: some milliseconds, of the 30 s that D1 allows. One caller's own may be more. */
 const maxStatements = 100;

@@ -11,6 +11,7 @@
  * lose the object's storage as well to do harm; the same is true of a zombie's report on its machine's next attempt.
  */
 import type { ScenarioName } from "./scenario.ts";
+import { storageMutants } from "./storage-mutants.ts";
 
 export interface Edit {
   file: string;
@@ -20,8 +21,8 @@ export interface Edit {
 
 export interface Mutant extends Edit {
   name: string;
-  /** Of the protocol, docs/leases.md. */
-  rule: number;
+  /** A number: of the lease protocol, docs/leases.md. A heading: of docs/storage.md. */
+  rule: number | "Grants" | "Commit" | "Retention" | "Resume";
   /** A second guard of the same rule: it takes both to break it. */
   and?: Edit;
   /** Where it shows soonest. */
@@ -403,4 +404,6 @@ export const mutants: Mutant[] = [
     find: "const canceled = await cancelAll(ctx, key, jobIds);",
     replace: "const canceled = 0; jobIds.length = 0;",
   },
+
+  ...storageMutants,
 ];

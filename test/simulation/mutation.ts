@@ -19,6 +19,8 @@ const projectUrl = new URL("../../", import.meta.url);
 /** Seeds, and how long each may take to show it. */
 const mutantSeeds = [3, 5, 6, 9, 13, 14, 17, 21];
 const mutantHours = 12;
+/** Checkpoint upon checkpoint costs more, and shows things sooner. */
+const snapshotHours = 6;
 
 /** The source with the mutant's rule taken out. */
 export function mutated(source: string, edit: Edit): string {
@@ -32,12 +34,12 @@ export function mutated(source: string, edit: Edit): string {
 export const editsOf = (mutant: Mutant): Edit[] => (mutant.and ? [mutant, mutant.and] : [mutant]);
 
 function install(mutant: Mutant): void {
-  const edits = new Map(editsOf(mutant).map((edit) => [new URL(edit.file, projectUrl).href, edit]));
+  const edits = Map.groupBy(editsOf(mutant), (edit) => new URL(edit.file, projectUrl).href);
   registerHooks({
     load(url, context, nextLoad) {
-      const edit = edits.get(url);
-      if (!edit) return nextLoad(url, context);
-      const source = mutated(readFileSync(fileURLToPath(url), "utf8"), edit);
+      const ofFile = edits.get(url);
+      if (!ofFile) return nextLoad(url, context);
+      const source = ofFile.reduce(mutated, readFileSync(fileURLToPath(url), "utf8"));
       return { format: "module-typescript", source, shortCircuit: true };
     },
   });
@@ -53,7 +55,11 @@ async function run(
   const { simulate } = await import("./simulate.ts");
   const name = mutant?.name ?? "";
   for (const seed of seeds) {
-    const { violation } = await simulate({ seed, hours: mutantHours, scenario });
+    const { violation } = await simulate({
+      seed,
+      hours: scenario === "snapshots" ? snapshotHours : mutantHours,
+      scenario,
+    });
     if (violation) return { mutant: name, seed, invariant: violation.invariant, said: violation.said };
   }
   return { mutant: name, seed: null, invariant: null, said: "" };
@@ -64,6 +70,7 @@ export const unchanged = new Map<string, ScenarioName>([
   ["none", "hostile"],
   ["none-closed-page", "closed-page"],
   ["none-forgetful", "forgetful"],
+  ["none-snapshots", "snapshots"],
 ]);
 
 if (import.meta.main) {

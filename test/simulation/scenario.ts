@@ -42,6 +42,10 @@ export interface Scenario {
   strangerEveryMs: number;
   /** A machine that fails every job at once, alone with a full queue for the first minutes. */
   badMachine: boolean;
+  /** Share of the jobs whose checkpoints are snapshots in managed storage. */
+  managedShare: number;
+  /** Mean between two objects of the bucket that get lost or change; one machine has bad memory, too. */
+  rotEveryMs: number;
 }
 
 /** A fleet as it is in practice, only unluckier: long jobs, long terms, an incident somewhere every few minutes. */
@@ -72,6 +76,8 @@ const fleet: Scenario = {
   purgeEveryMs: 24 * hour,
   strangerEveryMs: 10 * minute,
   badMachine: false,
+  managedShare: 0.3,
+  rotEveryMs: 24 * hour,
 };
 
 /** Everything at once, all the time: few machines fight for short jobs while nothing can be relied on. */
@@ -102,6 +108,8 @@ const hostile: Scenario = {
   purgeEveryMs: 20 * minute,
   strangerEveryMs: 20 * second,
   badMachine: false,
+  managedShare: 0,
+  rotEveryMs: Number.POSITIVE_INFINITY,
 };
 
 /** The same, and it begins with a page of jobs that are all closed to the one machine there is. */
@@ -119,7 +127,25 @@ const forgetful: Scenario = {
   purgeEveryMs: 15 * minute,
 };
 
-export const scenarios = { fleet, hostile, "closed-page": closedPage, forgetful } as const;
+/** Checkpoint upon checkpoint, in managed storage that is as unreliable as the rest. */
+const snapshots: Scenario = {
+  ...hostile,
+  name: "snapshots",
+  machines: 6,
+  processes: [1, 1, 2],
+  oldShare: 0.1,
+  openJobs: 8,
+  largestBurst: 6,
+  work: [1 * minute, 40 * minute],
+  checkpointEveryMs: 15 * second,
+  cancelEveryMs: 4 * minute,
+  purgeEveryMs: 40 * minute,
+  strangerEveryMs: 2 * minute,
+  managedShare: 0.9,
+  rotEveryMs: 4 * minute,
+};
+
+export const scenarios = { fleet, hostile, "closed-page": closedPage, forgetful, snapshots } as const;
 export type ScenarioName = keyof typeof scenarios;
 
 /** Unless a scenario is named: a seed brings its own. */

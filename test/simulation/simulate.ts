@@ -12,18 +12,23 @@ import { Judge } from "./judge/judge.ts";
 import { patienceMs } from "./judge/object-rules.ts";
 import { Verdict, type Violation } from "./judge/verdict.ts";
 import { hour, minute, type ScenarioName, scenarioOf, scenarios, second } from "./scenario.ts";
+import { SimulatedBucket } from "./world/bucket.ts";
 import { SimulatedD1 } from "./world/d1.ts";
 import { Faults } from "./world/faults.ts";
 import { GroupObject } from "./world/group-object.ts";
-import { misfortunesOfTheApi } from "./world/misfortunes.ts";
+import { misfortunesOfTheApi, rotEachSoOften } from "./world/misfortunes.ts";
 import { Random } from "./world/random.ts";
 import { Schedule } from "./world/schedule.ts";
 import { sweepEachMinute } from "./world/sweep.ts";
+import { Worker } from "./world/worker.ts";
 
 const startMs = 1_700_000_000_000;
-const key = { userId: "user-1", containerGroupId: "group-1" };
+const key = { userId: "00000000-0000-4000-9000-000000000001", containerGroupId: "group-1" };
 /** After the last fault: late writes land, bans and cool-downs aside everything gets its turn. */
 const longestDrainMs = 12 * hour;
+
+/** After the last job ended: the grace of leftovers and garbage, and the sweep's passes. */
+const cleaningMs = 30 * minute;
 
 export interface Options {
   seed: number;
@@ -60,12 +65,16 @@ export async function simulate(options: Options): Promise<Report> {
   const nowMs = () => schedule.nowMs;
   const verdict = new Verdict(nowMs, options.tell);
   const faults = new Faults(scenario, random.fork(), nowMs);
-  const judge = new Judge(schedule, faults, verdict);
+  const judge = new Judge(schedule, faults, verdict, key.userId);
   const d1 = new SimulatedD1(schedule, faults, judge);
   let fleet: Fleet | undefined;
   const agents = { wake: (count: number) => fleet?.wake(count), ended: () => undefined };
   const object = new GroupObject({ schedule, faults, random: random.fork(), d1, watcher: judge, agents });
-  judge.watch(d1, object);
+  // A chance of its own: runs without managed storage are the same with and without it.
+  const bucketRandom = new Random(options.seed + 1_000_000);
+  const bucket = new SimulatedBucket(schedule, faults, bucketRandom, judge.storage);
+  const worker = new Worker({ schedule, faults, d1, bucket }, (event) => judge.event(event));
+  judge.watch(d1, object, bucket);
   const engineThrew = (error: unknown) => judge.engineThrew(error);
   const network = new Network(schedule, faults, object, engineThrew);
   const storage = new Storage();
@@ -77,12 +86,18 @@ export async function simulate(options: Options): Promise<Report> {
     network,
     judge,
     storage,
+    worker,
+    bucket,
     key,
   };
   const people = new People(world, d1);
   fleet = new Fleet(world);
   const machines = fleet;
   sweepEachMinute({ schedule, faults, random: random.fork(), d1, object }, key);
+  if (scenario.managedShare > 0) {
+    worker.sweepEachMinute();
+    rotEachSoOften({ schedule, faults, random: bucketRandom, bucket, scenario });
+  }
   misfortunesOfTheApi({ schedule, faults, random: random.fork(), object, judge, scenario }, () =>
     machines.wakeAll(),
   );
@@ -114,6 +129,10 @@ export async function simulate(options: Options): Promise<Report> {
         break;
     }
     if (!verdict.violation) everythingEnded(judge.book, verdict, object.alarmMs, d1.database);
+    if (!verdict.violation && scenario.managedShare > 0) {
+      await schedule.runUntil(schedule.nowMs + cleaningMs, halted);
+      judge.storage.nothingIsLeft();
+    }
   }
   machines.stop();
 

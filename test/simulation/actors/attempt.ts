@@ -8,6 +8,7 @@ import type { Holder } from "../judge/holder.ts";
 import { hour, second } from "../scenario.ts";
 import { Command } from "./command.ts";
 import type { Machine } from "./machine.ts";
+import { Snapshots } from "./snapshots.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** The shipped timers run in real time; here trust is looked at whenever it matters. */
@@ -50,6 +51,10 @@ export class Attempt implements Holder {
     this.termMs = granted.termMs;
     this.trust = new Trust({ clock: machine.clock, tickMs: neverTicksMs, maxUntrustedMs: hour });
     world.judge.began(this);
+    if (world.storage.work(this.jobId).managed) {
+      void this.#resume(new Snapshots(world, machine, this), fails);
+      return;
+    }
     const startMs = world.pace?.commandStartMs(machine);
     if (startMs === undefined) this.#startCommand(fails);
     else machine.after(startMs, () => this.#startCommand(fails));
@@ -73,12 +78,35 @@ export class Attempt implements Holder {
     });
   }
 
+  /** Never silently from zero. */
+  async #resume(snapshots: Snapshots, fails: boolean): Promise<void> {
+    const resumed = await snapshots.resume();
+    if (this.over || this.#reporting) return;
+    if (resumed.kind === "lost") this.report("failed");
+    else if (resumed.kind === "give back") this.report("released");
+    else {
+      const events = {
+        checkpoint: (doneMs: number) => snapshots.cut(doneMs, () => undefined),
+        exited: (failed: boolean, doneMs: number) => {
+          if (failed) this.report("failed");
+          else snapshots.cut(doneMs, () => this.report("completed"));
+        },
+      };
+      this.#command = new Command(this.#world, this.#machine, this.jobId, fails, events, resumed.doneMs);
+    }
+  }
+
   /** Whether it would cause effects now. Once it reports, all of its effects are behind it. */
   trusts(): boolean {
     if (this.over || this.#reporting) return false;
     // Looks at the clocks first; whether it resolves is of no interest here.
     this.trust.ready().then(ignore, ignore);
     return !this.trust.signal.aborted;
+  }
+
+  /** Nothing is begun any more: it is over, or reports. */
+  get quiet(): boolean {
+    return this.over || this.#reporting;
   }
 
   /** An hour without trust is enough; what it has to report it goes on reporting. */

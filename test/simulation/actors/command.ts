@@ -10,12 +10,21 @@ export interface CommandEvents {
 export class Command {
   #running = true;
 
-  constructor(world: Surroundings, machine: Machine, jobId: string, fails: boolean, events: CommandEvents) {
+  /** `startMs`: how far the work is that it goes on from; undefined: as far as was ever uploaded. */
+  constructor(
+    world: Surroundings,
+    machine: Machine,
+    jobId: string,
+    fails: boolean,
+    events: CommandEvents,
+    startMs?: number,
+  ) {
     const work = world.storage.work(jobId);
+    const beginMs = startMs ?? work.storedMs;
     const willFail = fails || world.random.chance(work.failShare);
     // One that fails does so somewhere on the way.
     const lastsMs = fails ? world.random.between(20, 300) : world.random.logBetween(100, 30_000);
-    const failsAtMs = willFail ? work.storedMs + lastsMs : Number.POSITIVE_INFINITY;
+    const failsAtMs = willFail ? beginMs + lastsMs : Number.POSITIVE_INFINITY;
     const { pace } = world;
     const step = (doneMs: number, savingMs: number): void => {
       if (!this.#running) return;
@@ -34,13 +43,13 @@ export class Command {
       });
     };
     if (!pace) {
-      step(work.storedMs, 0);
+      step(beginMs, 0);
       return;
     }
     machine.after(pace.warmUpMs(machine), () => {
       if (!this.#running) return;
-      pace.reached(machine, work.storedMs);
-      step(work.storedMs, 0);
+      pace.reached(machine, beginMs);
+      step(beginMs, 0);
     });
   }
 

@@ -8,6 +8,8 @@ import type { Surroundings } from "./surroundings.ts";
 type Process = Agent | OldWorker;
 
 const badMachineId = "machine-bad";
+/** The first machine of all, where there is managed storage: it, and whatever comes under its id, has bad memory. */
+const flawedMachineId = "machine-1";
 
 interface Node {
   machine: Machine;
@@ -81,6 +83,7 @@ export class Fleet {
     const { random, scenario } = this.#world;
     const machine = new Machine(id, this.#world.schedule, random.fork());
     machine.sturdy = id === badMachineId;
+    machine.flawed = scenario.managedShare > 0 && id === flawedMachineId;
     const life = ++this.#serial;
     // Recipes run several processes per machine, under one machine id.
     const processes = Array.from(

@@ -17,6 +17,8 @@ export class Machine {
   readonly bornMs: number;
   /** Never freezes, never loses its network: there to do harm without a pause. */
   sturdy = false;
+  /** Bad memory: now and then it sends other bytes than it has read, and reads others than are there. */
+  flawed = false;
   #frozenAtMs: number | null = null;
   #clockStops = false;
   #stoppedMs = 0;

@@ -1,4 +1,5 @@
 /** Users who submit, cancel, purge; an admin who clears; strangers who claim to hold what they do not. */
+import { discardJobsStorage, garbageDelayMs } from "../../../src/db/storage/garbage.ts";
 import type { JobBook } from "../judge/book.ts";
 import { minute, second } from "../scenario.ts";
 import type { SimulatedD1 } from "../world/d1.ts";
@@ -9,6 +10,8 @@ import type { Surroundings } from "./surroundings.ts";
 const callTimeoutMs = 60 * second;
 /** Jobs of the first minutes of a closed page: more than one page of the queue's head. */
 const closedPageJobs = 150;
+/** A job's id: the bucket's keys are made of such alone. */
+const uuid = (serial: number) => `00000000-0000-4000-8000-${String(serial).padStart(12, "0")}`;
 
 export class People {
   readonly #world: Surroundings;
@@ -60,18 +63,21 @@ export class People {
   #submit(count: number, priority: number, maxFailures?: number): void {
     const { schedule, random, scenario, storage, judge, network, key } = this.#world;
     for (let i = 0; i < count; i++) {
-      const id = `job-${++this.#jobs}`;
+      const id = uuid(++this.#jobs);
+      const managed = scenario.managedShare > 0 && random.chance(scenario.managedShare);
       storage.add(id, {
         totalMs: random.logBetween(...scenario.work),
         storedMs: 0,
         failShare: random.pick([0, 0, 0, 0.1, 0.5]),
+        managed,
       });
-      judge.submitted(id, priority);
+      judge.submitted(id, priority, managed);
       insertJob(this.#d1, key, id, {
         priority,
         max_failures: maxFailures ?? random.pick([1, 2, 3]),
         heartbeat_interval: random.pick(scenario.intervals),
         created: schedule.nowMs,
+        managed: managed ? 1 : 0,
       });
     }
     network.send({
@@ -142,14 +148,20 @@ export class People {
   }
 
   #clear(): void {
-    const { key, faults, judge } = this.#world;
+    const { key, faults, judge, schedule } = this.#world;
     faults.count("D1 cleared");
-    const jobs = "SELECT id FROM jobs WHERE user_id = ? AND container_group_id = ?";
+    const jobs = "SELECT id FROM jobs WHERE user_id = ?1 AND container_group_id = ?2";
     const group = [key.userId, key.containerGroupId];
     judge.clears(() => {
+      for (const { sql, params } of discardJobsStorage(
+        { sql: jobs, params: group },
+        schedule.nowMs + garbageDelayMs,
+      )) {
+        this.#d1.database.all(sql, params);
+      }
       this.#d1.database.all(`DELETE FROM bans WHERE job_id IN (${jobs})`, group);
       this.#d1.database.all(`DELETE FROM attempts WHERE job_id IN (${jobs})`, group);
-      this.#d1.database.all("DELETE FROM jobs WHERE user_id = ? AND container_group_id = ?", group);
+      this.#d1.database.all("DELETE FROM jobs WHERE user_id = ?1 AND container_group_id = ?2", group);
     });
   }
 

@@ -5,10 +5,18 @@ export interface Work {
   storedMs: number;
   /** Exits with an error so often. */
   failShare: number;
+  /** Goes on from a generation in managed storage, and nothing else. */
+  managed: boolean;
 }
 
 export class Storage {
   readonly #works = new Map<string, Work>();
+  #hashes = 0;
+
+  /** Of bytes that nobody has had before. */
+  newSha256(): string {
+    return (++this.#hashes).toString(16).padStart(64, "0");
+  }
 
   add(jobId: string, work: Work): void {
     this.#works.set(jobId, work);

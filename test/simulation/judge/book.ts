@@ -29,6 +29,8 @@ export interface JobBook {
   seq: number;
   createdMs: number;
   priority: number;
+  /** Uses managed storage. */
+  managed: boolean;
   fresh: number;
   status: string;
   attempt: number;
@@ -93,12 +95,13 @@ export class Book {
   readonly intents = new Set<string>();
   #seq = 0;
 
-  add(id: string, createdMs: number, priority: number): JobBook {
+  add(id: string, createdMs: number, priority: number, managed: boolean): JobBook {
     const job: JobBook = {
       id,
       seq: ++this.#seq,
       createdMs,
       priority,
+      managed,
       fresh: 1,
       status: "pending",
       attempt: 0,

@@ -23,6 +23,12 @@ export function claimAnswered(ctx: AnswerContext, call: ClaimCall, answer: Claim
   }
   const { id, attempt: number, heartbeatInterval } = answer.job;
   verdict.note(id, `attempt ${number} granted to ${call.name} on ${call.machineId}`);
+  verdict.require(
+    "old workers get no job with managed storage",
+    id,
+    !(call.old && ctx.book.job(id).managed),
+    () => `${call.name} knows nothing of managed storage`,
+  );
   const attempt = ctx.book.attempt(id, number);
   const free = attempt !== undefined && (attempt.grantedTo === null || attempt.grantedTo === call.name);
   verdict.require(
@@ -92,6 +98,7 @@ function nothingThere(ctx: AnswerContext, call: ClaimCall): void {
       job.pendingSinceMs < call.startedMs &&
       job.rowChangedMs < call.startedMs &&
       !book.rows.has(job.id) &&
+      !(call.old && job.managed) &&
       (job.bans.get(call.machineId) ?? 0) <= ctx.nowMs() &&
       !ctx.coolingDown(job.id, call.machineId);
     verdict.require(

@@ -12,6 +12,7 @@ import type {
   SettleAnswer,
   SettleKind,
 } from "../../../src/group/protocol.ts";
+import type { SimulatedBucket } from "../world/bucket.ts";
 import type { D1Watcher, SimulatedD1 } from "../world/d1.ts";
 import type { Database } from "../world/database.ts";
 import type { Faults } from "../world/faults.ts";
@@ -24,6 +25,7 @@ import * as d1Rules from "./d1-rules.ts";
 import type { Holder } from "./holder.ts";
 import { AlarmRules, d1Asked, nothingStaysApart } from "./object-rules.ts";
 import { Outages } from "./outages.ts";
+import { StorageRules } from "./storage-rules.ts";
 import { watchD1, watchStorage } from "./triggers.ts";
 import { TrustRules } from "./trust-rules.ts";
 import type { Verdict } from "./verdict.ts";
@@ -34,6 +36,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
   /** Zombie effects that came to nothing, by kind. */
   readonly refusals = new Map<string, number>();
   readonly verdict: Verdict;
+  readonly storage: StorageRules;
   readonly #schedule: Schedule;
   readonly #trust: TrustRules;
   readonly #alarms: AlarmRules;
@@ -46,12 +49,13 @@ export class Judge implements D1Watcher, ObjectWatcher {
   #object: GroupObject | undefined;
   readonly #watchedStorages = new Set<Database>();
 
-  constructor(schedule: Schedule, faults: Faults, verdict: Verdict) {
+  constructor(schedule: Schedule, faults: Faults, verdict: Verdict, userId: string) {
     this.verdict = verdict;
     this.#schedule = schedule;
     this.#trust = new TrustRules(verdict);
     const nowMs = () => schedule.nowMs;
     const { book } = this;
+    this.storage = new StorageRules(book, verdict, nowMs, userId);
     this.#alarms = new AlarmRules({ book, verdict, nowMs });
     this.#d1Context = {
       book,
@@ -82,10 +86,11 @@ export class Judge implements D1Watcher, ObjectWatcher {
   }
 
   /** Begins to listen. */
-  watch(d1: SimulatedD1, object: GroupObject): void {
+  watch(d1: SimulatedD1, object: GroupObject, bucket: SimulatedBucket): void {
     this.#d1 = d1;
     this.#object = object;
     watchD1(d1.database, this.#d1Context);
+    this.storage.watch(d1.database, bucket);
   }
 
   // D1
@@ -104,9 +109,15 @@ export class Judge implements D1Watcher, ObjectWatcher {
 
   meetsSuccessor(statements: Statement[]): boolean {
     return statements.some(({ sql, params }) => {
-      const job = sql.startsWith("UPDATE jobs") ? this.book.jobs.get(String(params[0])) : undefined;
+      const commits = sql.startsWith("INSERT INTO checkpoints");
+      const job =
+        commits || sql.startsWith("UPDATE jobs") ? this.book.jobs.get(String(params[0])) : undefined;
       if (!job || job.gone) return false;
-      return job.attempt >= Number(params[1]) && job.status === "pending";
+      if (!commits) return job.attempt >= Number(params[1]) && job.status === "pending";
+      const [, , attempt, generation, baseSeq] = params;
+      // Some wait until a successor runs; others until nobody does, or until their own attempt has gone on without them.
+      if (Number(generation) % 2 === 0) return job.attempt > Number(attempt) && job.status === "running";
+      return job.status === "pending" || this.storage.headSeq(job.id) !== baseSeq;
     });
   }
 
@@ -119,6 +130,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
 
   applied(): void {
     d1Rules.transactionEnded(this.#d1Context);
+    this.storage.transactionEnded();
   }
 
   broke(error: unknown): void {
@@ -159,7 +171,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
     this.#alarms.rang();
   }
 
-  event(event: { event: string; jobId?: string; detail?: string }): void {
+  event(event: { event: string; jobId?: string | undefined; detail?: string }): void {
     this.verdict.note(event.jobId ?? null, `engine: ${event.event} ${event.detail ?? ""}`);
   }
 
@@ -181,9 +193,9 @@ export class Judge implements D1Watcher, ObjectWatcher {
 
   // Jobs and people
 
-  submitted(id: string, priority: number): void {
-    this.book.add(id, this.#schedule.nowMs, priority);
-    this.verdict.note(id, "submitted");
+  submitted(id: string, priority: number, managed: boolean): void {
+    this.book.add(id, this.#schedule.nowMs, priority, managed);
+    this.verdict.note(id, managed ? "submitted, with managed storage" : "submitted");
   }
 
   wantsCanceled(jobId: string): void {

@@ -15,12 +15,14 @@ import { Judge } from "../judge/judge.ts";
 import { patienceMs } from "../judge/object-rules.ts";
 import { Verdict, type Violation } from "../judge/verdict.ts";
 import { hour, minute, scenarios, second } from "../scenario.ts";
+import { SimulatedBucket } from "../world/bucket.ts";
 import { SimulatedD1 } from "../world/d1.ts";
 import { Faults } from "../world/faults.ts";
 import { GroupObject } from "../world/group-object.ts";
 import { Random } from "../world/random.ts";
 import { Schedule } from "../world/schedule.ts";
 import { sweepEachMinute } from "../world/sweep.ts";
+import { Worker } from "../world/worker.ts";
 import type { Attempt } from "./account.ts";
 import { type Assumptions, transferMs, uploadMs } from "./assumptions.ts";
 import type { Work } from "./polling-replay.ts";
@@ -60,7 +62,7 @@ export async function replayOnEngine(
   const verdict = new Verdict(nowMs);
   const faults = new Faults(scenario, random.fork(), nowMs);
   faults.on = false;
-  const judge = new Judge(schedule, faults, verdict);
+  const judge = new Judge(schedule, faults, verdict, key.userId);
   const d1 = new SimulatedD1(schedule, faults, judge);
   let agent: Agent | undefined;
   const wake = (keptMs: number): void => {
@@ -72,7 +74,10 @@ export async function replayOnEngine(
     ended: () => undefined,
   };
   const object = new GroupObject({ schedule, faults, random: random.fork(), d1, watcher: judge, agents });
-  judge.watch(d1, object);
+  // The recorded jobs used their own storage: nobody asks this bucket anything.
+  const bucket = new SimulatedBucket(schedule, faults, new Random(seed), judge.storage);
+  const worker = new Worker({ schedule, faults, d1, bucket }, (event) => judge.event(event));
+  judge.watch(d1, object, bucket);
   const engineThrew = (error: unknown) => judge.engineThrew(error);
   const network = new Network(schedule, faults, object, engineThrew);
   const storage = new Storage();
@@ -85,12 +90,14 @@ export async function replayOnEngine(
     network,
     judge,
     storage,
+    worker,
+    bucket,
     key,
     pace: record,
   };
 
-  storage.add(jobId, { totalMs: work.computeMs, storedMs: 0, failShare: 0 });
-  judge.submitted(jobId, 0);
+  storage.add(jobId, { totalMs: work.computeMs, storedMs: 0, failShare: 0, managed: false });
+  judge.submitted(jobId, 0, false);
   insertJob(d1, key, jobId, {
     created: schedule.nowMs,
     heartbeat_interval: known.heartbeatIntervalSeconds,

@@ -96,6 +96,37 @@ export class Faults {
     return fault;
   }
 
+  /** Of one call of the bucket by the API. */
+  ofBucket(writes: boolean): D1Fault {
+    const random = this.#random;
+    const fault: D1Fault = {
+      kind: null,
+      thereMs: random.between(1, 30),
+      backMs: random.between(1, 30),
+      lateMs: 0,
+      waits: false,
+    };
+    if (!this.on || !random.chance(this.#scenario.d1FaultShare / 3)) return fault;
+    fault.kind = random.pick(
+      writes
+        ? (["refused", "answer-lost", "late", "slow", "crash-before", "crash-after"] as const)
+        : (["refused", "slow", "slow", "crash-before"] as const),
+    );
+    this.count(`bucket ${fault.kind}`);
+    if (fault.kind === "slow") fault.backMs = random.logBetween(100, 2 * minute);
+    if (fault.kind === "late") fault.lateMs = random.logBetween(1, 10 * minute);
+    return fault;
+  }
+
+  /** Of one upload or download of a node. */
+  ofTransfer(): "lost" | "answer-lost" | "late" | null {
+    const random = this.#random;
+    if (!this.on || !random.chance(this.#scenario.messageFaultShare)) return null;
+    const kind = random.pick(["lost", "answer-lost", "late"] as const);
+    this.count(`transfer ${kind}`);
+    return kind;
+  }
+
   /** One way of one message. */
   ofMessage(): MessageFate {
     const random = this.#random;

@@ -1,6 +1,7 @@
 /** What befalls the API as a whole: the object dies, loses its storage, cannot be reached; D1 is down. */
 import type { Judge } from "../judge/judge.ts";
 import { minute, type Scenario, second } from "../scenario.ts";
+import type { SimulatedBucket } from "./bucket.ts";
 import type { Faults } from "./faults.ts";
 import type { GroupObject } from "./group-object.ts";
 import type { Random } from "./random.ts";
@@ -44,5 +45,22 @@ export function misfortunesOfTheApi(
   });
   often(scenario.d1OutageEveryMs, "D1 outage", () => {
     faults.d1DownUntilMs = schedule.nowMs + random.logBetween(5 * second, 3 * minute);
+  });
+}
+
+/** Objects of the bucket get lost, or have other bytes. */
+export function rotEachSoOften(world: {
+  schedule: Schedule;
+  faults: Faults;
+  random: Random;
+  bucket: SimulatedBucket;
+  scenario: Scenario;
+}): void {
+  const { schedule, faults, random, bucket, scenario } = world;
+  schedule.after(random.exponential(scenario.rotEveryMs), () => {
+    if (!faults.on) return;
+    rotEachSoOften(world);
+    faults.count("object rotted");
+    bucket.rot();
   });
 }

@@ -1,0 +1,12 @@
+import type { GenerationName } from "../../contract/index.ts";
+import type { KeptRecord } from "../../db/checkpoints/series.ts";
+
+/** The generation that the next one builds on, and a resume begins with: the newest intact one of `readSeries`. */
+export function headOf(series: KeptRecord[]): KeptRecord | null {
+  return series.find(({ damaged }) => damaged === null) ?? null;
+}
+
+export function sameName(one: GenerationName | null, other: GenerationName | null): boolean {
+  if (one === null || other === null) return one === other;
+  return one.attempt === other.attempt && one.generation === other.generation;
+}

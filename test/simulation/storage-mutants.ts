@@ -1,0 +1,237 @@
+/**
+ * Mutants of managed storage's generations (docs/storage.md): each guard of a commit, a deletion or a fallback taken out in turn.
+ *
+ * Not here, because another guard stands behind: the check of the base before the manifest is read (the fence says the same,
+ * later), the generation's unique name (the fence refuses a second one, its base being the head no more).
+ */
+import type { Mutant } from "./mutants.ts";
+
+const scenario = "snapshots";
+
+export const storageMutants: Mutant[] = [
+  // Commit.
+  {
+    name: "a commit is not fenced by the attempt",
+    rule: "Commit",
+    scenario,
+    file: "src/db/checkpoints/commit.ts",
+    find: "WHERE id = ?1 AND attempt = ?3 AND status = 'running'\n",
+    replace: "WHERE id = ?1 AND status = 'running'\n",
+  },
+  {
+    name: "a commit is not fenced by the state",
+    rule: "Commit",
+    scenario,
+    file: "src/db/checkpoints/commit.ts",
+    find: "AND attempt = ?3 AND status = 'running'\n",
+    replace: "AND attempt = ?3\n",
+  },
+  {
+    name: "a commit is not fenced by the head",
+    rule: "Commit",
+    scenario,
+    file: "src/db/checkpoints/commit.ts",
+    find: "AND $" + "{headSeq} IS ?5",
+    replace: "AND ?2 = ?2",
+  },
+  {
+    name: "a generation may name what its base does not",
+    rule: "Commit",
+    scenario,
+    file: "src/storage/snapshots/commit.ts",
+    find: "return reused.filter((chunk) => bytesOf.get(placeOf(chunk)) !== chunk[3])",
+    replace: "return reused.filter(() => false)",
+  },
+  {
+    name: "nobody looks whether the chunks are there",
+    rule: "Commit",
+    scenario,
+    file: "src/storage/snapshots/commit.ts",
+    find: "...(await absent(ports, place, commit.generation, own)),",
+    replace: "",
+  },
+  {
+    name: "nobody looks whether the manifest is there",
+    rule: "Commit",
+    scenario,
+    file: "src/storage/snapshots/commit.ts",
+    find: '    return { kind: "missing", chunks: [commit.manifest.sha256] };',
+    replace:
+      "    return write(ports, commit, { opId: ports.operationId(), jobId: place.jobId, prefix: commit.prefix, attempt: place.attempt, generation: commit.generation, baseSeq: head?.seq ?? null, manifestSha256: commit.manifest.sha256, manifestBytes: 1, nowMs: 0, files: 0, bytesNew: 0, bytesTotal: 0, quiet: true, keep: 1 });",
+  },
+  {
+    name: "retirement does not hang on the commit's operation",
+    rule: "Commit",
+    scenario,
+    file: "src/db/checkpoints/commit.ts",
+    find: "AND EXISTS (SELECT 1 FROM checkpoints WHERE job_id = ?1 AND attempt = ?5 AND generation = ?6 AND op = ?7)",
+    replace: "AND ?5 > 0 AND ?6 > 0 AND ?7 <> ''",
+  },
+  {
+    name: "a commit whose answer was lost is taken for a refusal",
+    rule: "Commit",
+    scenario,
+    file: "src/storage/snapshots/commit.ts",
+    find: "  if (known) return judgeNamed(known, commit);\n  if (failed === undefined)",
+    replace: "  if (failed === undefined)",
+    and: {
+      file: "src/storage/snapshots/commit.ts",
+      find: "  if (known) return judgeNamed(known, commit);\n  const head",
+      replace: "  const head",
+    },
+  },
+  {
+    name: "a chunk may be overwritten",
+    rule: "Grants",
+    scenario,
+    file: "test/simulation/actors/snapshots.ts",
+    find: "bucket.put(key, sent, true);",
+    replace: "bucket.put(key, sent, false);",
+  },
+
+  // Retention.
+  {
+    name: "one generation more is retired than is over",
+    rule: "Retention",
+    scenario,
+    file: "src/db/checkpoints/commit.ts",
+    find: "AND seq < (SELECT seq",
+    replace: "AND seq <= (SELECT seq",
+  },
+  {
+    name: "what is over the number to keep is deleted before it is marked",
+    rule: "Retention",
+    scenario,
+    file: "src/db/checkpoints/retired.ts",
+    find: "WHERE c.retired IS NOT NULL AND c.purged IS NULL AND (c.retired, c.seq) > (?1, ?2)",
+    replace:
+      "WHERE c.purged IS NULL AND ?1 >= 0 AND c.seq > ?2 AND EXISTS (SELECT 1 FROM checkpoints n WHERE n.job_id = c.job_id AND n.seq > c.seq)",
+    and: {
+      file: "src/db/checkpoints/series.ts",
+      find: "WHERE job_id = ?1 AND prefix = ?2 AND retired IS NULL ORDER BY seq DESC LIMIT ?3`",
+      replace: "WHERE job_id = ?1 AND prefix = ?2 AND retired IS NULL ORDER BY seq DESC LIMIT MIN(?3, 1)`",
+    },
+  },
+  {
+    name: "retention ignores what kept generations name",
+    rule: "Retention",
+    scenario,
+    file: "src/storage/snapshots/named.ts",
+    find: "for (const chunk of manifest.head.chunks) candidates.delete(placeOf(chunk));",
+    replace: "",
+  },
+  {
+    name: "a kept manifest that cannot be read protects nothing",
+    rule: "Retention",
+    scenario,
+    file: "src/storage/snapshots/named.ts",
+    find: "} else if (damaged === null) {",
+    replace: "} else if (damaged === -1) {",
+  },
+  {
+    name: "retired generations are never purged",
+    rule: "Retention",
+    scenario,
+    file: "src/cron/storage/sweep.ts",
+    find: "const duties = [sweepRetired, ",
+    replace: "const duties = [",
+  },
+  {
+    name: "a generation is purged without what older ones had sent for it",
+    rule: "Retention",
+    scenario,
+    file: "src/storage/snapshots/retention.ts",
+    find: "for (const chunk of manifest.head.chunks) candidates.add(placeOf(chunk));",
+    replace: "",
+  },
+  {
+    name: "leftovers are swept without grace",
+    rule: "Retention",
+    scenario,
+    file: "src/cron/storage/leftovers.ts",
+    find: "export const leftoverGraceMs = 15 * 60_000;",
+    replace: "export const leftoverGraceMs = 0;",
+  },
+  {
+    name: "leftovers are swept while the attempt runs",
+    rule: "Retention",
+    scenario,
+    file: "src/db/storage/unswept.ts",
+    find: "WHERE a.unswept = 1 AND a.ended IS NOT NULL AND a.ended <= ?1",
+    replace: "WHERE a.unswept = 1 AND a.claimed <= ?1",
+  },
+  {
+    name: "the sweep takes committed generations for leftovers",
+    rule: "Retention",
+    scenario,
+    file: "src/storage/snapshots/leftovers.ts",
+    find: "if (purged === undefined) uncommitted.push(key);",
+    replace: "if (purged === undefined || purged === null) uncommitted.push(key);",
+  },
+  {
+    name: "leftovers are never swept",
+    rule: "Retention",
+    scenario,
+    file: "src/cron/storage/sweep.ts",
+    find: "[sweepRetired, sweepDeadAttempts, sweepGarbage]",
+    replace: "[sweepRetired, sweepGarbage]",
+  },
+  {
+    name: "objects that land after their generation was purged stay",
+    rule: "Retention",
+    scenario,
+    file: "src/storage/snapshots/leftovers.ts",
+    find: "else if (purged !== null && strays.size < mostStrays) strays.add(key.slice(jobRoot.length));",
+    replace: "",
+  },
+  {
+    name: "places of jobs that are gone are never emptied",
+    rule: "Retention",
+    scenario,
+    file: "src/cron/storage/sweep.ts",
+    find: "[sweepRetired, sweepDeadAttempts, sweepGarbage]",
+    replace: "[sweepRetired, sweepDeadAttempts]",
+  },
+
+  // Resume.
+  {
+    name: "one machine that reads other bytes is believed",
+    rule: "Resume",
+    scenario,
+    file: "src/db/checkpoints/doubt.ts",
+    find: "const machinesNeeded = 2;",
+    replace: "const machinesNeeded = 1;",
+  },
+  {
+    name: "one machine that doubts twice is two",
+    rule: "Resume",
+    scenario,
+    file: "src/db/checkpoints/doubt.ts",
+    find: "WHERE value ->> 'machine' = ?5 AND value ->> 'object' = ?6)",
+    replace: "WHERE value ->> 'machine' = ?5 AND value ->> 'object' = ?6 AND 1 = 0)",
+  },
+  {
+    name: "a chunk that is said to be missing is not looked for",
+    rule: "Resume",
+    scenario,
+    file: "src/storage/snapshots/doubt.ts",
+    find: 'if (doubt.problem === "missing" && (await ports.bucket.size(key)) !== null) {',
+    replace: 'if (doubt.problem === "missing" && (await ports.bucket.size(key)) === -1) {',
+  },
+  {
+    name: "a damaged generation stays the head",
+    rule: "Resume",
+    scenario,
+    file: "src/storage/snapshots/series.ts",
+    find: "series.find(({ damaged }) => damaged === null)",
+    replace: "series.find(() => true)",
+  },
+  {
+    name: "a series without an intact generation begins from zero",
+    rule: "Resume",
+    scenario,
+    file: "src/storage/snapshots/head.ts",
+    find: "lost: series.length > 0",
+    replace: "lost: false",
+  },
+];
