@@ -2,6 +2,8 @@
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { FilesDeleted, Grant, Grants, StoredFileList } from "../../../src/contract/index.ts";
+import { prepare } from "../../../src/db/prepare.ts";
+import { recordOutputs } from "../../../src/db/storage/outputs.ts";
 import { adminKey, send, signUp } from "../http/client.ts";
 import {
   bytes,
@@ -336,6 +338,21 @@ describe("what agents record", () => {
     const late = await underLease(held, "outputs", { files: [{ key: "late", size: 1 }] });
     expect([late.status, late.body.reason]).toEqual([409, "completed"]);
     expect(await keysOf(user.key)).toEqual([]);
+  });
+
+  test("is fenced in D1 itself: a write on its way while the attempt ends, of another attempt or user, records nothing", async () => {
+    const user = await signUp("fenced-in-d1");
+    const held = await holdJob(user.key);
+    const record = async (place: { userId: string; attempt: number }) => {
+      const output = { key: "k", bytes: 1, etag: "e", uploaded: 1 };
+      const { meta } = await prepare(env.DB, recordOutputs({ jobId: held.jobId, ...place }, [output])).run();
+      return meta.changes > 0;
+    };
+    expect(await record({ userId: user.id, attempt: 2 })).toBe(false);
+    expect(await record({ userId: crypto.randomUUID(), attempt: 1 })).toBe(false);
+    expect(await record({ userId: user.id, attempt: 1 })).toBe(true);
+    await send("POST", `/jobs/${held.jobId}/completed`, { key: user.key, body: held.proof });
+    expect(await record({ userId: user.id, attempt: 1 })).toBe(false);
   });
 });
 
