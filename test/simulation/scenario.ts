@@ -136,9 +136,12 @@ const snapshots: Scenario = {
   oldShare: 0.1,
   openJobs: 8,
   largestBurst: 6,
+  // Long terms: URLs for writing live as long.
+  intervals: [10, 30, 60, 150],
   work: [1 * minute, 40 * minute],
   checkpointEveryMs: 15 * second,
-  cancelEveryMs: 4 * minute,
+  // Whoever is canceled goes on sending until it hears so.
+  cancelEveryMs: 90 * second,
   purgeEveryMs: 40 * minute,
   strangerEveryMs: 2 * minute,
   managedShare: 0.9,

@@ -137,7 +137,7 @@ export class Fleet {
     this.#kill(node);
     const { random, schedule } = this.#world;
     // Sometimes it is the same machine again, with a new container.
-    const same = random.chance(0.4);
+    const same = random.chance(0.4) || node.machine.flawed;
     schedule.after(random.logBetween(second, 5 * minute), () => {
       if (same) this.#start(node.machine.id, node.old, () => false);
       else this.#startNew();

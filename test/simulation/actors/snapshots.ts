@@ -138,7 +138,8 @@ export class Snapshots {
     for (let round = 0; round < maxRounds; round++) {
       const chunks = files.map((sha256) => this.#nameOf(sha256));
       const own = chunks.filter(
-        ([, generation, sha256]) => generation === this.#open && !this.#sent.has(sha256),
+        ([attempt, generation, sha256]) =>
+          attempt === this.#attempt.attempt && generation === this.#open && !this.#sent.has(sha256),
       );
       const expiresMs = await this.#grant();
       for (const [attempt, generation, sha256, size] of own) {
@@ -168,7 +169,8 @@ export class Snapshots {
         await this.#refreshBase();
         this.#begin();
         return false;
-      } else throw new Error(`a commit was answered ${JSON.stringify(outcome)}`);
+      }
+      // Else the manifest has rotted since it was sent: another one.
     }
     return false;
   }
@@ -356,8 +358,10 @@ export class Snapshots {
         bucket.put(key, sent, true);
         stored = true;
       });
-    if (fault === "late") land(lastsMs + random.between(0, Math.max(0, expiresMs - schedule.nowMs)));
-    else if (fault !== "lost") land(lastsMs);
+    // Half of the late ones use their URL in its last moment.
+    if (fault === "late") {
+      land(lastsMs + Math.max(0, expiresMs - schedule.nowMs) * (random.chance(0.5) ? 0.98 : random.next()));
+    } else if (fault !== "lost") land(lastsMs);
     await this.#pause(fault === null ? lastsMs + 10 : transferTimeoutMs);
     return (stored && fault === null) || (this.#sloppy && fault !== null && random.chance(0.5));
   }
@@ -370,7 +374,8 @@ export class Snapshots {
       if (this.#machine.cut || faults.ofTransfer() !== null) continue;
       const object = bucket.get(key);
       if (!object) return "missing";
-      return object.sound && !(this.#machine.flawed && random.chance(0.1)) ? object : "corrupt";
+      if (this.#machine.flawed && random.chance(0.15)) return random.pick(["missing", "corrupt"] as const);
+      return object.sound ? object : "corrupt";
     }
     return "trouble";
   }

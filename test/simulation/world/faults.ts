@@ -122,7 +122,7 @@ export class Faults {
   ofTransfer(): "lost" | "answer-lost" | "late" | null {
     const random = this.#random;
     if (!this.on || !random.chance(this.#scenario.messageFaultShare)) return null;
-    const kind = random.pick(["lost", "answer-lost", "late"] as const);
+    const kind = random.pick(["lost", "answer-lost", "late", "late"] as const);
     this.count(`transfer ${kind}`);
     return kind;
   }
