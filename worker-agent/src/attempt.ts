@@ -96,6 +96,7 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
 export function transferContext(attempt: Attempt, workdir: string, signal: AbortSignal): TransferContext {
   return {
     gate: attempt.lease.trust,
+    lease: attempt.lease,
     observer: attempt.activity.observer,
     signal: AbortSignal.any([attempt.lease.trust.ended, signal]),
     compression: attempt.job.compression,

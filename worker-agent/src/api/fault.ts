@@ -15,6 +15,8 @@ export interface Failure {
   ok: false;
   fault: Fault;
   message: string;
+  /** Of the HTTP answer, where there was one and it was no success. */
+  status?: number;
   reason?: RefusalReason;
 }
 
@@ -38,6 +40,7 @@ export function classifyStatus(status: number, body: unknown): Failure {
   return {
     ok: false,
     fault: faultOf(status, told !== undefined),
+    status,
     message: `${status} ${told?.message ?? "without the API's explanation"}`,
     reason: told?.reason,
   };

@@ -1,8 +1,8 @@
 /** Removes one object; one that is gone already is fine. */
 import type { Term } from "./effects.ts";
-import { S3Error } from "./failures.ts";
+import { StorageError } from "./failures.ts";
 import { type Patience, retrying } from "./retry.ts";
-import type { S3Client } from "./s3-client.ts";
+import type { S3Client } from "./stores/s3/s3-client.ts";
 
 export async function deleteObject(
   client: S3Client,
@@ -16,7 +16,7 @@ export async function deleteObject(
       await client.exchange({ method: "DELETE", ...object, signal: term.signal }, async () => {});
     });
   } catch (failure) {
-    if (failure instanceof S3Error && failure.code === "NoSuchKey") return;
+    if (failure instanceof StorageError && failure.code === "NoSuchKey") return;
     throw failure;
   }
 }

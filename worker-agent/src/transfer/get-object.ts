@@ -3,9 +3,10 @@
  * still the same one; otherwise it is begun anew.
  */
 import type { FileHandle } from "node:fs/promises";
-import { BadAnswer, onDisk, S3Error } from "./failures.ts";
+import { BadAnswer, onDisk, StorageError } from "./failures.ts";
+import type { HttpAnswer } from "./http-client.ts";
 import { backOff, judge, type Patience } from "./retry.ts";
-import type { S3Answer, S3Client } from "./s3-client.ts";
+import type { S3Client } from "./stores/s3/s3-client.ts";
 
 /** A try that got this far was no failure in a row: a large file over a bad line must still arrive. */
 const progressBytes = 1024 * 1024;
@@ -35,7 +36,7 @@ export async function getObject(
       signal.throwIfAborted();
       if (progress.writtenBytes - startedAt >= progressBytes) failures = 0;
       failures += 1;
-      const replaced = failure instanceof S3Error && (failure.status === 412 || failure.status === 416);
+      const replaced = failure instanceof StorageError && (failure.status === 412 || failure.status === 416);
       if (replaced || progress.etag === undefined)
         Object.assign(progress, { writtenBytes: 0, etag: undefined });
       if (failures >= patience.tries || !(replaced || judge(failure).retry)) throw failure;
@@ -72,7 +73,7 @@ async function getRest(
 }
 
 async function beginAnew(
-  answer: S3Answer,
+  answer: HttpAnswer,
   file: { handle: FileHandle; path: string },
   progress: Progress,
 ): Promise<void> {
@@ -85,7 +86,7 @@ async function beginAnew(
   progress.totalBytes = Number(length);
 }
 
-function checkRange(answer: S3Answer, progress: Progress): void {
+function checkRange(answer: HttpAnswer, progress: Progress): void {
   const range = answer.header("content-range");
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range ?? "") ?? [];
   if (Number(start) !== progress.writtenBytes || Number(total) !== progress.totalBytes) {

@@ -2,7 +2,7 @@
 import { XMLParser } from "fast-xml-parser";
 import { BadAnswer } from "./failures.ts";
 import { type Patience, retrying } from "./retry.ts";
-import type { S3Client } from "./s3-client.ts";
+import type { S3Client } from "./stores/s3/s3-client.ts";
 
 export interface ListedObject {
   key: string;

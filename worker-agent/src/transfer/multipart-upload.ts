@@ -2,11 +2,12 @@
 import { XMLBuilder, XMLParser } from "fast-xml-parser";
 import { forEachBounded } from "./bounded.ts";
 import type { Term } from "./effects.ts";
-import { BadAnswer, S3Error } from "./failures.ts";
+import { BadAnswer, StorageError } from "./failures.ts";
 import { fileRange } from "./file-body.ts";
 import { type Part, partsOf } from "./part-sizes.ts";
+import { errorInXml } from "./refusal.ts";
 import { type Patience, retrying } from "./retry.ts";
-import { errorInXml, type S3Client } from "./s3-client.ts";
+import type { S3Client } from "./stores/s3/s3-client.ts";
 import type { StoredObject, UploadSource, UploadTarget } from "./upload-source.ts";
 
 /** Putting thousands of parts together takes S3 minutes at times. */
@@ -139,7 +140,7 @@ async function abortUpload({ client, patience, target }: Upload, uploadId: strin
     );
   } catch (failure) {
     // It was completed after all, and only the answer got lost; or someone cleaned up before us.
-    if (failure instanceof S3Error && failure.code === "NoSuchUpload") return;
+    if (failure instanceof StorageError && failure.code === "NoSuchUpload") return;
     throw failure;
   }
 }

@@ -5,7 +5,7 @@ import { etagContradicts } from "./etag.ts";
 import { BadAnswer } from "./failures.ts";
 import { fileRange } from "./file-body.ts";
 import { type Patience, retrying } from "./retry.ts";
-import type { S3Client } from "./s3-client.ts";
+import type { S3Client } from "./stores/s3/s3-client.ts";
 import type { StoredObject, UploadSource, UploadTarget } from "./upload-source.ts";
 
 /**

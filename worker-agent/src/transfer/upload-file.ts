@@ -13,7 +13,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { type Term, underTrust } from "./effects.ts";
-import { FileDisturbed, onDisk, S3Error, transferError } from "./failures.ts";
+import { FileDisturbed, onDisk, StorageError, transferError } from "./failures.ts";
 import { fileRange } from "./file-body.ts";
 import { settledState, stateOfOpen } from "./file-state.ts";
 import { refuseFastGrowth } from "./growth.ts";
@@ -73,7 +73,9 @@ async function uploadWhole(
 
 /** The file changed, or the storage has forgotten a multipart upload: then all of it goes up again. */
 function startsOver(failure: unknown): boolean {
-  return failure instanceof FileDisturbed || (failure instanceof S3Error && failure.code === "NoSuchUpload");
+  return (
+    failure instanceof FileDisturbed || (failure instanceof StorageError && failure.code === "NoSuchUpload")
+  );
 }
 
 type Send = (source: UploadSource) => Promise<StoredObject>;

@@ -1,4 +1,5 @@
 /** The table on which transfers are tested: a storage, a directory, a gate that the test opens and shuts. */
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +50,10 @@ export class TestGate implements EffectGate {
     this.lapse();
     this.#refuse(reason);
   }
+
+  end(reason: string): void {
+    this.supersede(new Error(reason));
+  }
 }
 
 export interface Bench {
@@ -94,6 +99,7 @@ export async function setUp(settings: Partial<TransferSettings> = {}): Promise<B
   const observed: string[] = [];
   const context: TransferContext = {
     gate,
+    lease: { jobId: randomUUID(), attempt: 1, token: randomUUID() },
     observer: {
       began: (direction, path) => observed.push(`began ${direction} ${path}`),
       ended: (direction, path, bytes) => observed.push(`ended ${direction} ${path} ${bytes}`),

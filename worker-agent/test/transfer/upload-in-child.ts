@@ -13,13 +13,14 @@ const transfers = createTransfers({
   maxWaitMs: 5000,
   debounceMs: 0,
 });
-const gate = { ready: async () => {}, signal: new AbortController().signal };
+const gate = { ready: async () => {}, signal: new AbortController().signal, end: () => {} };
 const rssBeforeBytes = process.memoryUsage.rss();
 await transfers.upload(
   { bucket: "work", prefix: "", local_path: directory, direction: "upload" },
   directory,
   {
     gate,
+    lease: { jobId: "job", attempt: 1, token: "token" },
     observer: { began: () => {}, ended: () => {} },
     signal: new AbortController().signal,
     compression: false,
