@@ -7,11 +7,11 @@ import mime from "mime";
  * A name for a file or directory of ours that lies beside the user's: never uploaded, never taken for his. Random and
  * long, so that whatever else he calls `.kelpie-…` is his.
  */
-export function ownName(purpose: "download" | "link" | "aside"): string {
+export function ownName(purpose: "download" | "link" | "aside" | "snapshot"): string {
   return `.kelpie-${purpose}-${randomBytes(16).toString("hex")}.tmp`;
 }
 
-const ownNames = /^\.kelpie-(download|link|aside)-[0-9a-f]{32}\.tmp$/;
+const ownNames = /^\.kelpie-(download|link|aside|snapshot)-[0-9a-f]{32}\.tmp$/;
 
 export function isOwnFile(name: string): boolean {
   return ownNames.test(basename(name));
