@@ -12,6 +12,7 @@ import type {
   Snapshots,
 } from "../../src/snapshot/ports.ts";
 import type { Restored } from "../../src/snapshot/restored.ts";
+import type { ChunkSizes } from "../../src/snapshot/sizes.ts";
 import { createSnapshots } from "../../src/snapshot/snapshots.ts";
 import { HttpClient } from "../../src/transfer/http-client.ts";
 import { isOwnFile } from "../../src/transfer/object-key.ts";
@@ -21,6 +22,15 @@ import { TestGate, temporaryDirectory } from "../transfer/bench.ts";
 import { SnapshotServer } from "./snapshot-server.ts";
 
 export const prefix = "ckpt/";
+
+/** Many chunks of few bytes. */
+export const tinySizes: ChunkSizes = {
+  chunkBytes: 4096,
+  smallBytes: 512,
+  keptBytes: 128,
+  undersizedBytes: 1024,
+  undersizedMax: 16,
+};
 
 /** One attempt on one machine. */
 export interface Machine {

@@ -193,9 +193,13 @@ export class SnapshotServer {
       if (given) await this.#serveObject(given, request, response);
       else await this.#serveCall(url, request, response);
     } finally {
-      for (const watcher of this.#watchers) watcher();
-      this.#watchers.clear();
+      this.#wake();
     }
+  }
+
+  #wake(): void {
+    for (const watcher of this.#watchers) watcher();
+    this.#watchers.clear();
   }
 
   async #serveCall(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -225,6 +229,7 @@ export class SnapshotServer {
 
   #ask(asked: Asked): Fault | undefined {
     this.asked.push(asked);
+    this.#wake();
     for (const rule of this.faults) {
       const fault = rule(asked);
       if (fault) return fault;
