@@ -14,6 +14,7 @@ import {
   type TransferSettings,
   type Transfers,
 } from "../../src/transfer/ports.ts";
+import type { ManagedSettings } from "../../src/transfer/stores/managed/attempt-storage.ts";
 import { createTransfers } from "../../src/transfer/transfers.ts";
 import { S3Server } from "./s3-server.ts";
 
@@ -71,6 +72,16 @@ export interface Bench {
 
 export const bucket = "work";
 
+/** For rules that name a bucket: nobody calls the API. */
+export const noApi: ManagedSettings = {
+  api: {
+    call: async ({ path }) => {
+      throw new Error(`nobody should have called ${path}`);
+    },
+  },
+  identity: { machine_id: "machine", container_group_id: "group" },
+};
+
 /** Fast, so that tests wait for events and not for clocks. */
 export const quick: Omit<TransferSettings, "endpointUrl"> = {
   accessKeyId: "local",
@@ -109,7 +120,7 @@ export async function setUp(settings: Partial<TransferSettings> = {}): Promise<B
     workdir: dir,
     onProblem: (message) => problems.push(message),
   };
-  const transfers = createTransfers({ ...quick, endpointUrl: storage.url, ...settings });
+  const transfers = createTransfers({ ...quick, endpointUrl: storage.url, ...settings }, noApi);
   return { storage, transfers, dir, gate, attempt, context, problems, observed };
 }
 

@@ -220,11 +220,13 @@ export class S3Server {
     if (!object) return refused(404, "NoSuchKey");
     const expected = request.headers["if-match"];
     if (expected && expected !== object.etag) return refused(412, "PreconditionFailed");
-    const [, first] = /^bytes=(\d+)-$/.exec(request.headers.range ?? "") ?? [];
+    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
     const from = Number(first ?? 0);
-    const bytes = object.bytes.subarray(from);
-    const headers = { "content-length": object.sizeBytes - from, etag: object.etag };
-    const range = `bytes ${from}-${object.sizeBytes - 1}/${object.sizeBytes}`;
+    if (first !== undefined && from >= object.sizeBytes) return refused(416, "InvalidRange");
+    const end = last ? Math.min(Number(last) + 1, object.sizeBytes) : object.sizeBytes;
+    const bytes = object.bytes.subarray(from, end);
+    const headers = { "content-length": end - from, etag: object.etag };
+    const range = `bytes ${from}-${end - 1}/${object.sizeBytes}`;
     const reply: Reply =
       first === undefined
         ? { status: 200, headers, body: bytes }

@@ -5,7 +5,7 @@
  * - none, 5xx, 408, 429, 401, 403: the API's bad moment, or a key that a person may mend: tried again, for longer than any
  *   lease lasts. In an outage trust lapses before that, and the transfer waits for it.
  * - 409 with a reason: the lease has ended. Everything of this attempt ends.
- * - any other 4xx is about the request, and comes back as a StorageError.
+ * - any other 4xx is about the request, and comes back as a CallRefused.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
@@ -13,7 +13,7 @@ import type { LeaseProof } from "../../../../../src/contract/index.ts";
 import type { ApiClient } from "../../../api/client.ts";
 import { type Failure, isRetryable } from "../../../api/fault.ts";
 import { backoffMs } from "../../../pause.ts";
-import { Ended, StorageError } from "../../failures.ts";
+import { CallRefused, Ended } from "../../failures.ts";
 import { type EffectGate, TransferError, type TransferLease } from "../../ports.ts";
 
 export interface LeaseCallSettings {
@@ -36,6 +36,8 @@ export interface LeaseCall<T> {
   answer: z.ZodType<T>;
   signal: AbortSignal;
   timeoutMs?: number;
+  /** Called before each try is sent. */
+  onSend?: () => void;
 }
 
 export class LeaseCalls {
@@ -49,8 +51,8 @@ export class LeaseCalls {
     this.#gate = gate;
   }
 
-  /** @throws Ended, StorageError for an answer about the request, TransferError when patience has run out. */
-  async call<T>({ path, body, answer, signal, timeoutMs = callTimeoutMs }: LeaseCall<T>): Promise<T> {
+  /** @throws Ended, CallRefused for an answer about the request, TransferError when patience has run out. */
+  async call<T>({ path, body, answer, signal, timeoutMs = callTimeoutMs, onSend }: LeaseCall<T>): Promise<T> {
     const { api, identity, apiPatienceMs = patienceDefaultMs, backoffBaseMs } = this.#settings;
     const { jobId, attempt, token } = this.#lease;
     const call = {
@@ -64,6 +66,7 @@ export class LeaseCalls {
     const beganMs = performance.now();
     for (let failures = 1; ; failures += 1) {
       signal.throwIfAborted();
+      onSend?.();
       const answered = await api.call(call);
       if (answered.ok) return answered.value;
       signal.throwIfAborted();
@@ -77,7 +80,7 @@ export class LeaseCalls {
   }
 
   #refused({ status, message, reason }: Failure): Error {
-    if (reason === undefined) return new StorageError(status ?? 400, "", `(the API) ${message}`, "POST");
+    if (reason === undefined) return new CallRefused(status ?? 400, message);
     this.#gate.end(reason);
     return new Ended(new Error(`the lease has ended: ${reason}`));
   }
