@@ -11,6 +11,7 @@ import {
   type Mirror,
   type TransferContext,
   TransferError,
+  type TransferLease,
   type TransferSettings,
   type Transfers,
 } from "../../src/transfer/ports.ts";
@@ -100,9 +101,12 @@ export async function temporaryDirectory(): Promise<string> {
   return dir;
 }
 
-export async function setUp(settings: Partial<TransferSettings> = {}): Promise<Bench> {
-  const storage = await S3Server.start(bucket);
-  onTestFinished(() => storage.close());
+function aLease(): TransferLease {
+  return { jobId: randomUUID(), attempt: 1, token: randomUUID() };
+}
+
+/** What stands around transfers, whatever the storage. */
+export async function setUpContext(lease: TransferLease = aLease()) {
   const dir = await temporaryDirectory();
   const gate = new TestGate();
   const attempt = new AbortController();
@@ -110,7 +114,7 @@ export async function setUp(settings: Partial<TransferSettings> = {}): Promise<B
   const observed: string[] = [];
   const context: TransferContext = {
     gate,
-    lease: { jobId: randomUUID(), attempt: 1, token: randomUUID() },
+    lease,
     observer: {
       began: (direction, path) => observed.push(`began ${direction} ${path}`),
       ended: (direction, path, bytes) => observed.push(`ended ${direction} ${path} ${bytes}`),
@@ -120,8 +124,14 @@ export async function setUp(settings: Partial<TransferSettings> = {}): Promise<B
     workdir: dir,
     onProblem: (message) => problems.push(message),
   };
+  return { dir, gate, attempt, problems, observed, context };
+}
+
+export async function setUp(settings: Partial<TransferSettings> = {}): Promise<Bench> {
+  const storage = await S3Server.start(bucket);
+  onTestFinished(() => storage.close());
   const transfers = createTransfers({ ...quick, endpointUrl: storage.url, ...settings }, noApi);
-  return { storage, transfers, dir, gate, attempt, context, problems, observed };
+  return { ...(await setUpContext()), storage, transfers };
 }
 
 /** The TransferError that the work fails with. */
