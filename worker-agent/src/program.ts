@@ -80,10 +80,11 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
   });
 
   log.info("agent started", { version, api: new URL(config.apiUrl).origin, ...config.identity });
+  const client = createApiClient(config.apiUrl, config.credentials);
   await runAgent({
     config,
-    client: createApiClient(config.apiUrl, config.credentials),
-    transfers: createTransfers(config.transfer),
+    client,
+    transfers: createTransfers(config.transfer, { api: client, identity: config.identity }),
     clock: createClock(),
     log,
     shutdown,

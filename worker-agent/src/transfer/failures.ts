@@ -26,6 +26,13 @@ export class BadAnswer extends Error {
   override readonly name = "BadAnswer";
 }
 
+/** The API itself refused a call about managed storage, for what was asked and not for the lease. */
+export class CallRefused extends StorageError {
+  constructor(status: number, message: string) {
+    super(status, "", `(the API) ${message}`, "POST");
+  }
+}
+
 /** A URL that was granted is not taken (any more): it has expired, or the clocks of API and storage disagree. */
 export class GrantRefused extends Error {
   override readonly name = "GrantRefused";

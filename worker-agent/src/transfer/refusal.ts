@@ -1,5 +1,6 @@
 /** What a storage says when it says no: S3's XML, or the API's JSON where it serves the bytes itself. */
 import { XMLParser } from "fast-xml-parser";
+import { z } from "zod";
 import { ErrorBody } from "../../../src/contract/index.ts";
 import { StorageError } from "./failures.ts";
 
@@ -16,9 +17,12 @@ export function errorInXml(status: number, text: string, method?: string): Stora
   return new StorageError(status, document.Error?.Code ?? "", document.Error?.Message ?? "", method);
 }
 
+/** The API may know errors that we do not. */
+const SpokenError = ErrorBody.pick({ message: true }).extend({ error: z.string() });
+
 function errorInJson(status: number, text: string, method: string): StorageError {
   try {
-    const { error, message } = ErrorBody.parse(JSON.parse(text));
+    const { error, message } = SpokenError.parse(JSON.parse(text));
     return new StorageError(status, error, message, method);
   } catch {
     return new StorageError(status, "", "", method);

@@ -4,16 +4,16 @@
  *
  * - none, 5xx, 408, 429, 401, 403: the API's bad moment, or a key that a person may mend: tried again, for longer than any
  *   lease lasts. In an outage trust lapses before that, and the transfer waits for it.
- * - 409 with a reason: the lease has ended. Everything of this attempt ends.
- * - any other 4xx is about the request, and comes back as a StorageError.
+ * - 409 with a reason that speaks of the lease: it has ended. Everything of this attempt ends.
+ * - any other 4xx is about the request, and comes back as a CallRefused.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
-import type { LeaseProof } from "../../../../../src/contract/index.ts";
+import type { LeaseProof, RefusalReason } from "../../../../../src/contract/index.ts";
 import type { ApiClient } from "../../../api/client.ts";
 import { type Failure, isRetryable } from "../../../api/fault.ts";
 import { backoffMs } from "../../../pause.ts";
-import { Ended, StorageError } from "../../failures.ts";
+import { CallRefused, Ended } from "../../failures.ts";
 import { type EffectGate, TransferError, type TransferLease } from "../../ports.ts";
 
 export interface LeaseCallSettings {
@@ -24,10 +24,20 @@ export interface LeaseCallSettings {
   backoffBaseMs: number;
 }
 
+/** The reasons for a refusal that speak of the lease; others are about what was asked. */
+const leaseEnds = new Set<RefusalReason>([
+  "superseded",
+  "not_holder",
+  "completed",
+  "failed",
+  "canceled",
+  "unknown_job",
+]);
+
 /** The API's own work; it reads no more than names. */
 const callTimeoutMs = 20_000;
 const patienceDefaultMs = 330_000;
-const backoffCapMs = 20_000;
+const backoffCapMs = 10_000;
 
 export interface LeaseCall<T> {
   /** Below `/jobs/:id`, such as `/storage/grants`. */
@@ -36,6 +46,8 @@ export interface LeaseCall<T> {
   answer: z.ZodType<T>;
   signal: AbortSignal;
   timeoutMs?: number;
+  /** Called before each try is sent. */
+  onSend?: () => void;
 }
 
 export class LeaseCalls {
@@ -49,8 +61,8 @@ export class LeaseCalls {
     this.#gate = gate;
   }
 
-  /** @throws Ended, StorageError for an answer about the request, TransferError when patience has run out. */
-  async call<T>({ path, body, answer, signal, timeoutMs = callTimeoutMs }: LeaseCall<T>): Promise<T> {
+  /** @throws Ended, CallRefused for an answer about the request, TransferError when patience has run out. */
+  async call<T>({ path, body, answer, signal, timeoutMs = callTimeoutMs, onSend }: LeaseCall<T>): Promise<T> {
     const { api, identity, apiPatienceMs = patienceDefaultMs, backoffBaseMs } = this.#settings;
     const { jobId, attempt, token } = this.#lease;
     const call = {
@@ -64,6 +76,7 @@ export class LeaseCalls {
     const beganMs = performance.now();
     for (let failures = 1; ; failures += 1) {
       signal.throwIfAborted();
+      onSend?.();
       const answered = await api.call(call);
       if (answered.ok) return answered.value;
       signal.throwIfAborted();
@@ -77,7 +90,7 @@ export class LeaseCalls {
   }
 
   #refused({ status, message, reason }: Failure): Error {
-    if (reason === undefined) return new StorageError(status ?? 400, "", `(the API) ${message}`, "POST");
+    if (reason === undefined || !leaseEnds.has(reason)) return new CallRefused(status ?? 400, message);
     this.#gate.end(reason);
     return new Ended(new Error(`the lease has ended: ${reason}`));
   }

@@ -1,8 +1,8 @@
 /** What the storage holds under a key. */
-import { StorageError } from "./failures.ts";
-import type { HttpAnswer } from "./http-client.ts";
-import { type Patience, retrying } from "./retry.ts";
-import type { S3Client } from "./stores/s3/s3-client.ts";
+import { StorageError } from "../../failures.ts";
+import type { HttpAnswer } from "../../http-client.ts";
+import { type Patience, retrying } from "../../retry.ts";
+import type { S3Client } from "./s3-client.ts";
 
 /** @returns undefined when there is no such object. */
 export async function headObject(
