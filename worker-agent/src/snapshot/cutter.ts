@@ -12,6 +12,7 @@ import { lstat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { FileDisturbed, LocalFailure } from "../transfer/failures.ts";
 import { sameState } from "../transfer/file-state.ts";
+import type { RulePattern } from "../transfer/patterns/rule-pattern.ts";
 import type { KnownFile } from "../transfer/ports.ts";
 import type { FileContent } from "./content.ts";
 import { copyAside } from "./copy-aside.ts";
@@ -43,7 +44,7 @@ export interface CutterSettings {
   root: string;
   /** The same without links in its path. */
   realRoot: string;
-  pattern: RegExp | undefined;
+  pattern: RulePattern;
   sizes: ChunkSizes;
   signal: AbortSignal;
   knowledge: Knowledge;

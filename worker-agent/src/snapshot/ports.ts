@@ -1,6 +1,6 @@
 /** What snapshots offer to an attempt. */
 import type { DownloadRule, UploadRule } from "../../../src/contract/index.ts";
-import type { Mirror, TransferContext } from "../transfer/ports.ts";
+import type { Mirror, TransferContext, TransferSettings } from "../transfer/ports.ts";
 import type { Restored } from "./restored.ts";
 import type { ChunkSizes } from "./sizes.ts";
 
@@ -40,11 +40,8 @@ export interface Snapshots {
   start(rule: UploadRule, restored: Restored[], context: SnapshotContext): Promise<Mirror>;
 }
 
-export interface SnapshotSettings {
-  /** Tries of one request. Default 6. */
-  tries?: number;
-  /** Default 500. */
-  backoffBaseMs?: number;
+export interface SnapshotSettings
+  extends Pick<TransferSettings, "tries" | "backoffBaseMs" | "stallTimeoutMs" | "apiPatienceMs"> {
   /** A directory that never rests is cut after ten times its `quiet_seconds`, but not sooner than this. Default 30,000. */
   patienceFloorMs?: number;
   /** Default: sizes.ts. */

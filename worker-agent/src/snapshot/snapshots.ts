@@ -11,9 +11,11 @@ import {
   StorageError,
   transferError,
 } from "../transfer/failures.ts";
+import { HttpClient } from "../transfer/http-client.ts";
+import { patternOf } from "../transfer/patterns/rule-pattern.ts";
 import { type TransferContext, TransferError, type TransferLease } from "../transfer/ports.ts";
 import { judge } from "../transfer/retry.ts";
-import type { ManagedStorage } from "../transfer/stores/managed/attempt-storage.ts";
+import { type ManagedSettings, ManagedStorage } from "../transfer/stores/managed/attempt-storage.ts";
 import type { CutTimes } from "./cut-timing.ts";
 import { Knowledge } from "./knowledge.ts";
 import type { SnapshotContext, SnapshotSettings, Snapshots } from "./ports.ts";
@@ -32,8 +34,14 @@ interface AttemptSnapshots {
   cleared: Map<string, Promise<void>>;
 }
 
-export function createSnapshots(managed: Pick<ManagedStorage, "of">, settings: SnapshotSettings): Snapshots {
+/** Chunks of one generation go one way at a time, over connections of their own: mirrors and outputs have others. */
+const connections = 8;
+
+export function createSnapshots(settings: SnapshotSettings, api: ManagedSettings): Snapshots {
+  const { stallTimeoutMs, apiPatienceMs } = settings;
   const patience = { tries: settings.tries ?? 6, backoffBaseMs: settings.backoffBaseMs ?? 500 };
+  const http = new HttpClient({ concurrentRequests: connections, stallTimeoutMs });
+  const managed = new ManagedStorage(http, { ...api, ...patience, apiPatienceMs });
   const sizes = settings.sizes ?? chunkSizes;
   const attempts = new WeakMap<TransferLease, AttemptSnapshots>();
   const storeIn = (context: TransferContext) => createSnapshotStore(managed.of(context), patience, context);
@@ -70,7 +78,7 @@ export function createSnapshots(managed: Pick<ManagedStorage, "of">, settings: S
     const snapshotter = new Snapshotter({
       root,
       realRoot,
-      pattern: rule.pattern === undefined ? undefined : new RegExp(rule.pattern),
+      pattern: patternOf(rule),
       times: timesOf(rule, settings.patienceFloorMs),
       sizes,
       keep: rule.keep,

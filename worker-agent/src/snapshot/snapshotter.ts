@@ -5,6 +5,7 @@
  * is cut until that one has arrived. So at least every second cut arrives, and the disk holds two of them at most.
  */
 import { Ended, FileDisturbed, LocalFailure, transferError } from "../transfer/failures.ts";
+import type { RulePattern } from "../transfer/patterns/rule-pattern.ts";
 import type { Mirror, TransferError } from "../transfer/ports.ts";
 import { judge } from "../transfer/retry.ts";
 import { ScanTimer } from "../transfer/scan-timer.ts";
@@ -24,7 +25,7 @@ import { type SeenEntry, type Survey, survey } from "./survey.ts";
 export interface SnapshotterSettings {
   root: string;
   realRoot: string;
-  pattern: RegExp | undefined;
+  pattern: RulePattern;
   times: CutTimes;
   sizes: ChunkSizes;
   keep: number | undefined;

@@ -10,6 +10,7 @@ import { forEachBounded } from "../transfer/bounded.ts";
 import { LocalFailure, onDisk } from "../transfer/failures.ts";
 import { stateOf } from "../transfer/file-state.ts";
 import { isOwnFile } from "../transfer/object-key.ts";
+import type { RulePattern } from "../transfer/patterns/rule-pattern.ts";
 import type { KnownFile } from "../transfer/ports.ts";
 
 export interface SeenFile {
@@ -40,7 +41,7 @@ export interface Survey {
 interface Look {
   root: string;
   signal: AbortSignal;
-  pattern: RegExp | undefined;
+  pattern: RulePattern;
   found: Survey;
 }
 
@@ -54,11 +55,11 @@ const statsAtOnce = 16;
 export async function survey(
   root: string,
   signal: AbortSignal,
-  pattern?: RegExp,
+  pattern: RulePattern,
 ): Promise<Survey | undefined> {
   const found: Survey = { entries: new Map(), unreadable: [], passedOver: [] };
   if (!(await surveyDirectory("", { root, signal, pattern, found }))) return undefined;
-  if (pattern) dropIdleDirectories(found.entries);
+  if (pattern.narrows) dropIdleDirectories(found.entries);
   return found;
 }
 
@@ -69,12 +70,17 @@ async function surveyDirectory(relativePath: string, look: Look): Promise<boolea
   const names = await present(path, readdir(path, { withFileTypes: true }), look.found);
   if (!names) return look.found.unreadable.length > 0;
   const inner: string[] = [];
+  const pathOf = ({ name }: Dirent) => (relativePath === "" ? name : `${relativePath}/${name}`);
+  const users = names.filter(({ name }) => !isOwnFile(name));
+  const files = users.filter((entry) => !entry.isDirectory());
+  const concerned = users
+    .filter((entry) => entry.isDirectory())
+    .concat(await look.pattern.filter(files, pathOf));
   await forEachBounded(
-    names.filter((entry) => !isOwnFile(entry.name)),
+    concerned,
     statsAtOnce,
     async (entry) => {
-      const below = relativePath === "" ? entry.name : `${relativePath}/${entry.name}`;
-      if (await lookAt(entry, below, look)) inner.push(below);
+      if (await lookAt(entry, pathOf(entry), look)) inner.push(pathOf(entry));
     },
     () => {},
   );
@@ -84,10 +90,8 @@ async function surveyDirectory(relativePath: string, look: Look): Promise<boolea
 
 /** @returns whether it is a directory to be surveyed. */
 async function lookAt(entry: Dirent, relativePath: string, look: Look): Promise<boolean> {
-  const { found, root, pattern } = look;
+  const { found, root } = look;
   const path = join(root, relativePath);
-  const concerns = entry.isDirectory() || !pattern || pattern.test(relativePath);
-  if (!concerns) return false;
   const stats = await present(path, lstat(path, { bigint: true }), found);
   // The replacement character stands for bytes that are no UTF-8: such a name leads nowhere, and has no place in a manifest.
   if (!stats && entry.name.includes("\ufffd")) {

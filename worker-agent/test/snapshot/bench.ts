@@ -14,10 +14,8 @@ import type {
 import type { Restored } from "../../src/snapshot/restored.ts";
 import type { ChunkSizes } from "../../src/snapshot/sizes.ts";
 import { createSnapshots } from "../../src/snapshot/snapshots.ts";
-import { HttpClient } from "../../src/transfer/http-client.ts";
 import { isOwnFile } from "../../src/transfer/object-key.ts";
 import type { Mirror } from "../../src/transfer/ports.ts";
-import { ManagedStorage } from "../../src/transfer/stores/managed/attempt-storage.ts";
 import { TestGate, temporaryDirectory } from "../transfer/bench.ts";
 import { SnapshotServer } from "./snapshot-server.ts";
 
@@ -89,18 +87,17 @@ export async function newMachine(
     onCommitted: (generation) => committed.push(generation),
     onRestored: (generation) => restored.push(generation),
   };
-  const managed = new ManagedStorage(new HttpClient({ concurrentRequests: 8, stallTimeoutMs: 20_000 }), {
-    api: createApiClient(server.url, {}),
-    identity: { machine_id, container_group_id: "group" },
-    apiPatienceMs: 2000,
-    backoffBaseMs: 5,
-  });
-  const snapshots = createSnapshots(managed, {
-    tries: 4,
-    backoffBaseMs: 5,
-    patienceFloorMs: 500,
-    ...settings,
-  });
+  const snapshots = createSnapshots(
+    {
+      tries: 4,
+      backoffBaseMs: 5,
+      patienceFloorMs: 500,
+      stallTimeoutMs: 20_000,
+      apiPatienceMs: 2000,
+      ...settings,
+    },
+    { api: createApiClient(server.url, {}), identity: { machine_id, container_group_id: "group" } },
+  );
   const rule = { prefix, local_path: "out", mode: "snapshot" as const };
   return {
     dir,

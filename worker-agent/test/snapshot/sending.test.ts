@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -217,7 +217,6 @@ test("an append sends what was appended, again and again, whatever the sizes", a
     const before = server.sentBytes.put_chunk;
     const part = randomBytes(2 * tinySizes.chunkBytes + 37 * (appends % 3));
     content = Buffer.concat([content, part]);
-    const { appendFile } = await import("node:fs/promises");
     await appendFile(path, part);
     await server.until(() => server.generations.length === appends + 1);
     expect(server.sentBytes.put_chunk - before).toBeLessThan(part.byteLength * 1.02);

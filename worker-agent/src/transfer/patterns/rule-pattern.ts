@@ -22,6 +22,11 @@ export class RulePattern {
     this.#thread = thread;
   }
 
+  /** Whether there is a pattern at all. */
+  get narrows(): boolean {
+    return this.#source !== undefined;
+  }
+
   /**
    * Those of the items whose text the pattern is found in.
    *
