@@ -48,13 +48,14 @@ export async function readInto(
   }
 }
 
-/** Opens, uses and closes a file. */
+/** Opens, uses and closes a file. `known`: the name under which a person knows it. */
 export async function withFile<T>(
   path: string,
   flags: string | number,
   work: (handle: FileHandle) => Promise<T>,
+  known = path,
 ): Promise<T> {
-  const handle = await onDisk(path, open(path, flags));
+  const handle = await onDisk(known, open(path, flags));
   try {
     return await work(handle);
   } finally {

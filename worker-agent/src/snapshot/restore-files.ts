@@ -4,7 +4,7 @@
  *
  * Memory: `chunksAtOnce` chunks, of at most 16 MiB each (8 MiB as this agent writes them).
  */
-import { constants } from "node:fs";
+import { constants, type Dirent } from "node:fs";
 import { type FileHandle, lstat, mkdir, readdir, realpath, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ChunkName, ManifestEntry } from "../../../src/contract/index.ts";
@@ -104,10 +104,11 @@ async function writeChunks(
       signal.throwIfAborted();
       failed.signal.throwIfAborted();
       const content = await fetch(chunk);
-      for (const { path, fileOffset, chunkOffset, bytes } of targets.get(index) ?? []) {
+      const write = async ({ path, fileOffset, chunkOffset, bytes }: Target) => {
         const part = content.subarray(chunkOffset, chunkOffset + bytes);
         await withFile(join(stage, path), writeFlags, (handle) => writeAt(handle, path, part, fileOffset));
-      }
+      };
+      await forEachBounded(targets.get(index) ?? [], filesAtOnce, write, () => {});
     },
     (reason) => failed.abort(reason),
   );
@@ -168,19 +169,27 @@ function secondsOf(timeNs: bigint): number {
 
 /** Directories that are there already (another rule's downloads) are merged; everything else gives way. */
 async function moveContents(from: string, to: string): Promise<void> {
-  for (const entry of await onDisk(from, readdir(from, { withFileTypes: true }))) {
-    const source = join(from, entry.name);
-    const target = join(to, entry.name);
-    const there = await lstat(target).catch(() => undefined);
-    if (there?.isDirectory() && entry.isDirectory()) {
-      await moveContents(source, target);
-      continue;
-    }
-    if (there?.isDirectory())
-      throw new Refused(`${target} is a directory, and the snapshot has a file there`);
-    if (there && entry.isDirectory()) await onDisk(target, rm(target));
-    await onDisk(target, rename(source, target));
-  }
+  const names = await onDisk(from, readdir(from, { withFileTypes: true }));
+  const merging: Dirent[] = [];
+  await forEachBounded(
+    names,
+    filesAtOnce,
+    async (entry) => {
+      const source = join(from, entry.name);
+      const target = join(to, entry.name);
+      const there = await lstat(target).catch(() => undefined);
+      if (there?.isDirectory() && entry.isDirectory()) {
+        merging.push(entry);
+        return;
+      }
+      if (there?.isDirectory())
+        throw new Refused(`${target} is a directory, and the snapshot has a file there`);
+      if (there && entry.isDirectory()) await onDisk(target, rm(target));
+      await onDisk(target, rename(source, target));
+    },
+    () => {},
+  );
+  for (const { name } of merging) await moveContents(join(from, name), join(to, name));
 }
 
 async function lookAtAll(

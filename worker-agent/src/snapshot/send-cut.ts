@@ -7,7 +7,7 @@ import { throwIfEnded } from "../transfer/effects.ts";
 import { FileDisturbed, LocalFailure, StorageError } from "../transfer/failures.ts";
 import { type TransferContext, TransferError } from "../transfer/ports.ts";
 import type { Chunk } from "./content.ts";
-import type { Cut } from "./cutter.ts";
+import type { Cut } from "./cut.ts";
 import { nameBytes } from "./reading.ts";
 import type { Series } from "./series.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
@@ -60,11 +60,11 @@ export async function sendCut(cut: Cut, settings: SendSettings): Promise<Written
         mtimeOf: settings.mtimeOf,
       });
     // Before the first byte: what is too large is known now, and so is what is there already.
-    if (write().digest === series.baseDigest) return undefined;
+    if ((await write()).digest === series.baseDigest) return undefined;
     for (let commits = 1; commits <= commitsMax; commits += 1) {
       await sendChunks(cut, generation, settings);
       settings.onComplete();
-      const manifest = write();
+      const manifest = await write();
       const named = await nameBytes(manifest.text);
       await store.putManifest(generation, named);
       settings.onSent(manifest.text.byteLength);

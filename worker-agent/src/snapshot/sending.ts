@@ -8,7 +8,7 @@ import { backoffMs, pause } from "../pause.ts";
 import { Ended, transferError } from "../transfer/failures.ts";
 import type { TransferContext, TransferError } from "../transfer/ports.ts";
 import { judge } from "../transfer/retry.ts";
-import type { Cut } from "./cutter.ts";
+import type { Cut } from "./cut.ts";
 import { CutSpoiled, type SendSettings, sendCut } from "./send-cut.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import type { WrittenManifest } from "./write-manifest.ts";

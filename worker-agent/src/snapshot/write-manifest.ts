@@ -37,11 +37,14 @@ export interface WrittenManifest {
   digest: string;
 }
 
+/** The event loop gets its turn after so many: a directory may have a hundred thousand files. */
+const linesInARow = 1000;
+
 /** @throws TransferError when the directory is more than a generation can hold. */
-export function writeManifest(
+export async function writeManifest(
   { entries, contents }: GenerationContents,
   facts: ManifestFacts,
-): WrittenManifest {
+): Promise<WrittenManifest> {
   const chunks: ChunkName[] = [];
   const indexes = new Map<string, number>();
   const indexOf = (sha256: string, bytes: number) => {
@@ -60,7 +63,7 @@ export function writeManifest(
       files += 1;
       bytes += entry.size;
     }
-    lines.push(JSON.stringify(entry));
+    if (lines.push(`${JSON.stringify(entry)}\n`) % linesInARow === 0) await new Promise(setImmediate);
   }
   if (chunks.length > limits.generationChunks)
     throw tooMuch(`${chunks.length} chunks`, limits.generationChunks);
@@ -77,7 +80,7 @@ export function writeManifest(
     bytes,
     chunks,
   };
-  const body = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+  const body = Buffer.from(lines.join(""));
   const text = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
   if (text.byteLength > limits.manifestBytes)
     throw tooMuch(`a manifest of ${text.byteLength} bytes`, limits.manifestBytes);
