@@ -167,7 +167,7 @@ test("a newer cut drops the one that uploads, but not two in a row; what was sen
 
 test("however slow the uplink, every second cut arrives", async () => {
   const server = await startServer();
-  server.bytesPerSecond = 60_000;
+  server.bytesPerSecond = 8_000;
   const { out, start, observed } = await newMachine(server, { sizes: tinySizes });
   const running = await start({ quiet_seconds: 0.01 });
   // Ends at all only because cuts arrive while newer ones become due.
