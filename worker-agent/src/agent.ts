@@ -21,6 +21,7 @@ import { type Log, reasonOf } from "./log.ts";
 import { backoffMs, pause, unlessAborted } from "./pause.ts";
 import { directoriesOf } from "./rules.ts";
 import type { Shutdown } from "./shutdown.ts";
+import type { Snapshots } from "./snapshot/ports.ts";
 import { keepSocket } from "./socket/socket.ts";
 import { WorkSignals } from "./socket/work-signals.ts";
 import { StateFile } from "./state-file.ts";
@@ -35,6 +36,7 @@ export interface AgentSettings {
   config: Config;
   client: ApiClient;
   transfers: Transfers;
+  snapshots: Snapshots;
   clock: Clock;
   log: Log;
   shutdown: Shutdown;

@@ -12,6 +12,8 @@ import { contains } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { type OutputDirectory, takeInLinks } from "./link-contents.ts";
 import { ownName } from "./transfer/object-key.ts";
+import { patternOf, type RulePattern } from "./transfer/patterns/rule-pattern.ts";
+import type { Concerns } from "./transfer/walk.ts";
 
 /** Directories moved aside for one attempt. */
 export interface Aside {
@@ -153,18 +155,28 @@ function outputDirectories(reals: Map<UploadRule, string>, workdir: string): Out
   return outermost.map((real) => {
     const inside = [...reals].filter(([, directory]) => contains(real, directory));
     const named = inside.find(([, directory]) => directory === real)?.[0].local_path ?? real;
-    const patterns = inside.map(([{ pattern }, directory]) => ({
-      directory,
-      regExp: pattern === undefined ? undefined : new RegExp(pattern),
-    }));
-    const concerns = (relativePath: string) =>
-      patterns.some(({ directory, regExp }) => {
-        const path = join(real, relativePath);
-        if (!contains(directory, path)) return false;
-        return regExp === undefined || regExp.test(relative(directory, path));
-      });
+    const concerns = outputsOf(
+      real,
+      inside.map(([rule, directory]) => ({ directory, pattern: patternOf(rule) })),
+    );
     return { real, named: resolve(workdir, named), concerns };
   });
+}
+
+/** The files that one of the rules wants, by their paths in the outermost directory; each rule knows them by those in its own. */
+function outputsOf(outermost: string, rules: { directory: string; pattern: RulePattern }[]): Concerns {
+  return {
+    async filter(items, pathOf) {
+      const wanted = new Set<(typeof items)[number]>();
+      for (const { directory, pattern } of rules) {
+        const absolute = (item: (typeof items)[number]) => join(outermost, pathOf(item));
+        const inside = items.filter((item) => contains(directory, absolute(item)));
+        for (const item of await pattern.filter(inside, (item) => relative(directory, absolute(item))))
+          wanted.add(item);
+      }
+      return items.filter((item) => wanted.has(item));
+    },
+  };
 }
 
 /** `directory`: a real path. */

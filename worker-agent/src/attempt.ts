@@ -7,6 +7,7 @@ import { constants } from "node:os";
 import type { Activity } from "./activity.ts";
 import type { LeasedJob } from "./api/work.ts";
 import type { Aside, Asides } from "./aside.ts";
+import { type BroughtIn, carryOutBefore } from "./bring-in.ts";
 import type { Config } from "./config.ts";
 import { makeClearable, makeEmpty } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
@@ -17,14 +18,16 @@ import { unlessAborted } from "./pause.ts";
 import { type CommandExit, type Start, startCommand } from "./process.ts";
 import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
 import { AgentStopping, type Shutdown } from "./shutdown.ts";
+import type { SnapshotContext, Snapshots } from "./snapshot/ports.ts";
 import type { JobState, StateFile } from "./state-file.ts";
 import type { Timings } from "./timings.ts";
-import type { KnownFiles, Mirror, TransferContext, Transfers } from "./transfer/ports.ts";
+import type { Mirror, TransferContext, Transfers } from "./transfer/ports.ts";
 
 /** What all attempts of an agent share. */
 export interface AttemptSettings {
   config: Pick<Config, "directories" | "stateFile">;
   transfers: Transfers;
+  snapshots: Snapshots;
   asides: Asides;
   locks: DirectoryLocks;
   stateFile: StateFile;
@@ -65,11 +68,11 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
   let exit: CommandExit | undefined;
   try {
     await prepareDirectories(rules, attempt, settings, held);
-    const known = await downloadBefore(rules, attempt, settings);
+    const before = await bringIn(rules, attempt, settings);
     // A command started by a machine that has lost the job meanwhile would be for nothing.
     await unlessAborted(lease.trust.ready(), stopping);
     checkGoesOn(lease, stopping);
-    mirrors = await startMirrors(rules, known, attempt, settings, uploads.signal);
+    mirrors = await startMirrors(rules, before, attempt, settings, uploads.signal);
     const run = await runCommand(attempt, settings);
     if (!run.ok) return { rules, ending: endingOfStart(run) };
     exit = run.exit;
@@ -96,11 +99,30 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
 export function transferContext(attempt: Attempt, workdir: string, signal: AbortSignal): TransferContext {
   return {
     gate: attempt.lease.trust,
+    lease: attempt.lease,
     observer: attempt.activity.observer,
     signal: AbortSignal.any([attempt.lease.trust.ended, signal]),
     compression: attempt.job.compression,
     workdir,
     onProblem: (reason) => attempt.log.warn("transfer in trouble", { reason }),
+  };
+}
+
+function snapshotContext(attempt: Attempt, workdir: string, signal: AbortSignal): SnapshotContext {
+  return {
+    ...transferContext(attempt, workdir, signal),
+    onCommitted: ({ prefix, generation, files, bytesNew, bytesTotal, seconds, quiet }) =>
+      attempt.log.info("snapshot committed", {
+        prefix,
+        generation,
+        files,
+        bytes_new: bytesNew,
+        bytes_total: bytesTotal,
+        seconds,
+        quiet,
+      }),
+    onRestored: ({ prefix, attempt: of, generation, files, bytes }) =>
+      attempt.log.info("snapshot restored", { prefix, of_attempt: of, generation, files, bytes }),
   };
 }
 
@@ -127,27 +149,31 @@ async function prepareDirectories(
   for (const directory of outerFirst) await makeEmpty(directory, guard);
 }
 
-async function downloadBefore(rules: JobRules, attempt: Attempt, settings: AttemptSettings) {
-  const { shutdown, transfers, workdir } = settings;
-  const known: KnownFiles = new Map();
-  if (rules.before.length === 0) return known;
-  const downloaded = await transfers.download(
-    rules.before,
-    transferContext(attempt, workdir, shutdown.stopping),
-  );
+/** What is known of the files that the `before` rules brought. */
+async function bringIn(rules: JobRules, attempt: Attempt, settings: AttemptSettings): Promise<BroughtIn> {
+  const { shutdown, snapshots, transfers, workdir } = settings;
+  if (rules.before.length === 0) return { known: new Map(), restored: [] };
+  const context = snapshotContext(attempt, workdir, shutdown.stopping);
+  const brought = await carryOutBefore(rules.before, { snapshots, transfers }, context);
   attempt.log.info("downloads done", { bytes: attempt.activity.bytes.download });
-  return downloaded;
+  return brought;
 }
 
 async function startMirrors(
   rules: JobRules,
-  known: KnownFiles,
+  { known, restored }: BroughtIn,
   attempt: Attempt,
-  { transfers, workdir }: AttemptSettings,
+  { snapshots, transfers, workdir }: AttemptSettings,
   signal: AbortSignal,
 ): Promise<Mirror[]> {
-  const context = transferContext(attempt, workdir, signal);
-  const starts = await Promise.allSettled(rules.during.map((rule) => transfers.mirror(rule, known, context)));
+  const context = snapshotContext(attempt, workdir, signal);
+  const starts = await Promise.allSettled(
+    rules.during.map((rule) =>
+      rule.mode === "snapshot"
+        ? snapshots.start(rule, restored, context)
+        : transfers.mirror(rule, known, context),
+    ),
+  );
   const mirrors = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
   const failed = starts.find((start) => start.status === "rejected");
   if (!failed) return mirrors;

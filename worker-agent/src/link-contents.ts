@@ -12,14 +12,14 @@ import { ownName } from "./transfer/object-key.ts";
 import { TransferError } from "./transfer/ports.ts";
 import { judge } from "./transfer/retry.ts";
 import { summed } from "./transfer/summed-failures.ts";
-import { type Walk, walk } from "./transfer/walk.ts";
+import { type Concerns, type Walk, walk } from "./transfer/walk.ts";
 
 /** A directory by its real path, and what jobs call it. */
 export interface OutputDirectory {
   real: string;
   named: string;
-  /** Whether the file of this relative path is an output of a rule. */
-  concerns(relativePath: string): boolean;
+  /** Which files are outputs of a rule. */
+  concerns: Concerns;
 }
 
 /**

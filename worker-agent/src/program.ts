@@ -6,6 +6,7 @@ import { type Config, ConfigError, readConfig } from "./config.ts";
 import type { EarlySignals } from "./early-signals.ts";
 import { createLog, reasonOf } from "./log.ts";
 import { Shutdown } from "./shutdown.ts";
+import { createSnapshots } from "./snapshot/snapshots.ts";
 import { timings } from "./timings.ts";
 import { createTransfers } from "./transfer/transfers.ts";
 import { version } from "./version.ts";
@@ -80,10 +81,13 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
   });
 
   log.info("agent started", { version, api: new URL(config.apiUrl).origin, ...config.identity });
+  const client = createApiClient(config.apiUrl, config.credentials);
+  const managed = { api: client, identity: config.identity };
   await runAgent({
     config,
-    client: createApiClient(config.apiUrl, config.credentials),
-    transfers: createTransfers(config.transfer),
+    client,
+    transfers: createTransfers(config.transfer, managed),
+    snapshots: createSnapshots(config.transfer, managed),
     clock: createClock(),
     log,
     shutdown,

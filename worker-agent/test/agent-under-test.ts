@@ -10,8 +10,10 @@ import { readConfig } from "../src/config.ts";
 import { createLog } from "../src/log.ts";
 import { signalGroup } from "../src/process-group.ts";
 import { Shutdown } from "../src/shutdown.ts";
+import type { Snapshots } from "../src/snapshot/ports.ts";
 import { timings as realTimings, type Timings } from "../src/timings.ts";
 import { ApiServer } from "./api-server.ts";
+import { noSnapshots } from "./fake-snapshots.ts";
 import { FakeTransfers } from "./fake-transfers.ts";
 import { SocketServer } from "./socket-server.ts";
 
@@ -45,6 +47,7 @@ export async function startAgent(
   options: {
     timings?: Partial<Timings>;
     environment?: NodeJS.ProcessEnv;
+    snapshots?: Snapshots;
     /** Present: the API offers a socket, and is like this. */
     sockets?: Partial<Pick<SocketServer, "refusal" | "deaf" | "greeting">>;
   } = {},
@@ -86,6 +89,7 @@ export async function startAgent(
     config,
     client: createApiClient(config.apiUrl, config.credentials),
     transfers,
+    snapshots: options.snapshots ?? noSnapshots,
     clock,
     log,
     shutdown,

@@ -1,5 +1,6 @@
 /** The one place that decides what became of a call and what may be tried again. */
-import { ErrorBody, type RefusalReason } from "../../../src/contract/index.ts";
+import { z } from "zod";
+import { ErrorBody, RefusalReason } from "../../../src/contract/index.ts";
 
 /**
  * - `lost`: no answer of the API: network, timeout, 5xx, or something between us and it answered. The call may have been
@@ -15,6 +16,8 @@ export interface Failure {
   ok: false;
   fault: Fault;
   message: string;
+  /** Of the HTTP answer, where there was one and it was no success. */
+  status?: number;
   reason?: RefusalReason;
 }
 
@@ -31,13 +34,20 @@ export function classifyError(error: unknown): Failure {
   return { ok: false, fault: "lost", message: `${error instanceof Error ? error.message : error}${cause}` };
 }
 
+/** A newer API may know errors and reasons that we do not: they are still its own words. */
+const SpokenError = ErrorBody.extend({
+  error: z.string(),
+  reason: RefusalReason.optional().catch(undefined),
+});
+
 /** An answer other than 2xx. */
 export function classifyStatus(status: number, body: unknown): Failure {
-  const parsed = ErrorBody.safeParse(body);
+  const parsed = SpokenError.safeParse(body);
   const told = parsed.success ? parsed.data : undefined;
   return {
     ok: false,
     fault: faultOf(status, told !== undefined),
+    status,
     message: `${status} ${told?.message ?? "without the API's explanation"}`,
     reason: told?.reason,
   };

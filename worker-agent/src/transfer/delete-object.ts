@@ -1,22 +1,11 @@
 /** Removes one object; one that is gone already is fine. */
 import type { Term } from "./effects.ts";
-import { S3Error } from "./failures.ts";
+import type { ObjectStore } from "./object-store.ts";
 import { type Patience, retrying } from "./retry.ts";
-import type { S3Client } from "./s3-client.ts";
 
-export async function deleteObject(
-  client: S3Client,
-  patience: Patience,
-  object: { bucket: string; key: string },
-  term: Term,
-): Promise<void> {
-  try {
-    await retrying(patience, term.signal, async () => {
-      await term.confirm();
-      await client.exchange({ method: "DELETE", ...object, signal: term.signal }, async () => {});
-    });
-  } catch (failure) {
-    if (failure instanceof S3Error && failure.code === "NoSuchKey") return;
-    throw failure;
-  }
+export function deleteObject(store: ObjectStore, patience: Patience, key: string, term: Term): Promise<void> {
+  return retrying(patience, term.signal, async () => {
+    await term.confirm();
+    await store.delete(key, term.signal);
+  });
 }

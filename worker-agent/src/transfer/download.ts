@@ -10,41 +10,47 @@ import { createGunzip } from "node:zlib";
 import type { DownloadRule } from "../../../src/contract/index.ts";
 import { forEachBounded } from "./bounded.ts";
 import { type PlannedDownload, planDownloads } from "./download-plan.ts";
-import { LocalFailure, onDisk, Refused, systemCode, transferError } from "./failures.ts";
+import { Ended, LocalFailure, onDisk, Refused, systemCode, transferError } from "./failures.ts";
+import { fetchVerified } from "./fetch-verified.ts";
 import { stateAt } from "./file-state.ts";
-import { getObject } from "./get-object.ts";
-import { listObjects } from "./list-objects.ts";
 import { ownName } from "./object-key.ts";
+import type { ObjectStore } from "./object-store.ts";
 import type { KnownFiles, TransferContext } from "./ports.ts";
 import { judge } from "./retry.ts";
 import { SafeRoot } from "./safe-directory.ts";
-import type { Store } from "./store.ts";
+import type { SharedBounds } from "./shared-bounds.ts";
+
+export interface PlacedRule {
+  rule: DownloadRule;
+  store: ObjectStore;
+}
 
 export async function download(
-  store: Store,
-  rules: DownloadRule[],
+  bounds: SharedBounds,
+  rules: PlacedRule[],
   context: TransferContext,
 ): Promise<KnownFiles> {
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const known: KnownFiles = new Map();
   const roots = new Map<string, SafeRoot>();
-  const plan = await planAll(store, rules, context);
+  const plan = await planAll(rules, context);
   await forEachBounded(
     plan,
-    store.concurrentFiles,
+    bounds.concurrentFiles,
     async (file) => {
       const root = roots.get(file.root) ?? new SafeRoot(file.root);
       roots.set(file.root, root);
+      const object = file.store.describe(file.key);
       context.observer.began("download", file.path);
       let bytes = 0;
       try {
-        bytes = await store.files.run(signal, () => downloadFile(store, file, root, signal));
-        known.set(file.path, { ...(await stateAt(file.path)), object: `${file.bucket}/${file.key}` });
+        bytes = await bounds.files.run(signal, () => downloadFile(bounds, file, root, signal, context));
+        known.set(file.path, { ...(await stateAt(file.path)), object });
       } catch (failure) {
+        if (failure instanceof Ended) throw failure;
         signal.throwIfAborted();
-        const doing = `download of ${file.bucket}/${file.key} to ${file.path}`;
-        throw transferError(judge(failure).fault, doing, failure);
+        throw transferError(judge(failure).fault, `download of ${object} to ${file.path}`, failure);
       } finally {
         context.observer.ended("download", file.path, bytes);
       }
@@ -55,19 +61,16 @@ export async function download(
 }
 
 /** Where two rules write one file, the later rule wins, as it would if they were carried out one by one. */
-async function planAll(
-  store: Store,
-  rules: DownloadRule[],
-  context: TransferContext,
-): Promise<Iterable<PlannedDownload>> {
+async function planAll(rules: PlacedRule[], context: TransferContext): Promise<Iterable<PlannedDownload>> {
   const plans = await Promise.all(
-    rules.map(async (rule) => {
+    rules.map(async ({ rule, store }) => {
       try {
-        const objects = await listObjects(store.client, store.patience, rule, context.signal);
-        return planDownloads(rule, objects, context.workdir, context.compression);
+        const objects = await store.list(rule.prefix, context.signal);
+        return await planDownloads(store, rule, objects, context.workdir, context.compression);
       } catch (failure) {
+        if (failure instanceof Ended) throw failure;
         context.signal.throwIfAborted();
-        throw transferError(judge(failure).fault, `download of ${rule.bucket}/${rule.prefix}`, failure);
+        throw transferError(judge(failure).fault, `download of ${store.describe(rule.prefix)}`, failure);
       }
     }),
   );
@@ -76,17 +79,18 @@ async function planAll(
 
 /** @returns the bytes that came over the wire. */
 async function downloadFile(
-  store: Store,
+  bounds: SharedBounds,
   file: PlannedDownload,
   root: SafeRoot,
   signal: AbortSignal,
+  context: TransferContext,
 ): Promise<number> {
   const directory = dirname(file.path);
   await root.make(directory);
   const hidden = join(directory, ownName("download"));
   const expanded = join(directory, ownName("download"));
   try {
-    const bytes = await fetchInto(hidden, store, file, signal);
+    const bytes = await fetchInto(hidden, bounds, file, signal, context);
     if (file.expand) await expand(hidden, expanded, signal);
     await onDisk(file.path, rename(file.expand ? expanded : hidden, file.path));
     return bytes;
@@ -98,13 +102,16 @@ async function downloadFile(
 
 async function fetchInto(
   path: string,
-  store: Store,
-  file: PlannedDownload,
+  bounds: SharedBounds,
+  { store, key, sizeBytes }: PlannedDownload,
   signal: AbortSignal,
+  context: TransferContext,
 ): Promise<number> {
-  const handle = await onDisk(path, open(path, "wx"));
+  const handle = await onDisk(path, open(path, "wx+"));
   try {
-    return await getObject(store.client, store.patience, file, { handle, path }, signal);
+    return await fetchVerified(store, key, { handle, path, sizeBytes }, bounds, signal, (problem) =>
+      context.onProblem?.(`${store.describe(key)}: ${problem}`),
+    );
   } finally {
     await handle.close();
   }

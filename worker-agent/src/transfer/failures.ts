@@ -5,10 +5,10 @@
 import { TransferError } from "./ports.ts";
 
 /** The storage answered, and the answer is no. */
-export class S3Error extends Error {
-  override readonly name = "S3Error";
+export class StorageError extends Error {
+  override readonly name = "StorageError";
   readonly status: number;
-  /** S3's code, such as `NoSuchBucket`; empty when the answer had no readable body (HEAD, proxies). */
+  /** S3's code, such as `NoSuchBucket`, or the API's; empty when the answer had no readable body (HEAD, proxies). */
   readonly code: string;
   /** Of the request; undefined when the error stood in the body of a success. */
   readonly method: string | undefined;
@@ -24,6 +24,21 @@ export class S3Error extends Error {
 /** The storage's answer makes no sense: no such protocol, or a body cut short. */
 export class BadAnswer extends Error {
   override readonly name = "BadAnswer";
+}
+
+/** The API itself refused a call about managed storage, for what was asked and not for the lease. */
+export class CallRefused extends StorageError {
+  constructor(status: number, message: string) {
+    super(status, "", `(the API) ${message}`, "POST");
+  }
+}
+
+/** A URL that was granted is not taken (any more): it has expired, or the clocks of API and storage disagree. */
+export class GrantRefused extends Error {
+  override readonly name = "GrantRefused";
+  constructor(cause: StorageError) {
+    super(`a granted URL was refused: ${cause.message}`, { cause });
+  }
 }
 
 /** A request moved no byte for too long. */

@@ -1,41 +1,54 @@
 /**
- * One object into one open file. A body that breaks off is resumed where it broke, on condition that the object is
- * still the same one; otherwise it is begun anew.
+ * One object into one open file, its bytes in order. A body that breaks off is resumed where it broke, on condition that the
+ * object is still the same one; otherwise it is begun anew. Large ones come in ranges at once: get-ranges.ts.
  */
-import type { FileHandle } from "node:fs/promises";
-import { BadAnswer, onDisk, S3Error } from "./failures.ts";
+import { claimedMd5 } from "./etag.ts";
+import { BadAnswer, onDisk, StorageError } from "./failures.ts";
+import type { HttpAnswer } from "./http-client.ts";
+import type { ObjectReader } from "./object-store.ts";
 import { backOff, judge, type Patience } from "./retry.ts";
-import type { S3Answer, S3Client } from "./s3-client.ts";
+import { type TargetFile, writeAll } from "./target-file.ts";
 
 /** A try that got this far was no failure in a row: a large file over a bad line must still arrive. */
-const progressBytes = 1024 * 1024;
+export const progressBytes = 1024 * 1024;
+
+export interface FetchedObject {
+  /** What was written: all of it, and nothing else. */
+  sizeBytes: number;
+  /** What the storage says of its content, where it says it. */
+  claimedMd5: string | undefined;
+}
 
 interface Progress {
   writtenBytes: number;
   /** Of the object that the bytes written so far belong to. */
   etag: string | undefined;
+  claimedMd5: string | undefined;
   totalBytes: number | undefined;
 }
 
-/** @returns the object's size: what was written, all of it, and nothing else. */
 export async function getObject(
-  client: S3Client,
+  reader: ObjectReader,
   patience: Patience,
-  object: { bucket: string; key: string },
-  file: { handle: FileHandle; path: string },
+  file: TargetFile,
   signal: AbortSignal,
-): Promise<number> {
-  const progress: Progress = { writtenBytes: 0, etag: undefined, totalBytes: undefined };
+): Promise<FetchedObject> {
+  const progress: Progress = {
+    writtenBytes: 0,
+    etag: undefined,
+    claimedMd5: undefined,
+    totalBytes: undefined,
+  };
   for (let failures = 0; ; ) {
     const startedAt = progress.writtenBytes;
     try {
-      await getRest(client, object, file, progress, signal);
-      return progress.writtenBytes;
+      await getRest(reader, file, progress, signal);
+      return { sizeBytes: progress.writtenBytes, claimedMd5: progress.claimedMd5 };
     } catch (failure) {
       signal.throwIfAborted();
       if (progress.writtenBytes - startedAt >= progressBytes) failures = 0;
       failures += 1;
-      const replaced = failure instanceof S3Error && (failure.status === 412 || failure.status === 416);
+      const replaced = isReplaced(failure);
       if (replaced || progress.etag === undefined)
         Object.assign(progress, { writtenBytes: 0, etag: undefined });
       if (failures >= patience.tries || !(replaced || judge(failure).retry)) throw failure;
@@ -44,22 +57,23 @@ export async function getObject(
   }
 }
 
+/** The object is no longer the one of which a part is here. */
+export function isReplaced(failure: unknown): boolean {
+  return failure instanceof StorageError && (failure.status === 412 || failure.status === 416);
+}
+
 async function getRest(
-  client: S3Client,
-  object: { bucket: string; key: string },
-  file: { handle: FileHandle; path: string },
+  reader: ObjectReader,
+  file: TargetFile,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const headers: Record<string, string> = {};
-  if (progress.writtenBytes > 0 && progress.etag !== undefined) {
-    // All of it is here, only the end of the answer was missed: there is no range left to ask for.
-    if (progress.writtenBytes === progress.totalBytes) return;
-    headers.range = `bytes=${progress.writtenBytes}-`;
-    headers["if-match"] = progress.etag;
-  }
-  await client.exchange({ method: "GET", ...object, headers, signal }, async (answer) => {
-    if (headers.range === undefined || answer.status !== 206) await beginAnew(answer, file, progress);
+  const resumes = progress.writtenBytes > 0 && progress.etag !== undefined;
+  // All of it is here, only the end of the answer was missed: there is no range left to ask for.
+  if (resumes && progress.writtenBytes === progress.totalBytes) return;
+  const wanted = resumes ? { offsetBytes: progress.writtenBytes, ifMatch: progress.etag } : {};
+  await reader.read(wanted, signal, async (answer) => {
+    if (!resumes || answer.status !== 206) await beginAnew(answer, file, progress);
     else checkRange(answer, progress);
     for await (const chunk of answer.chunks()) {
       await writeAll(file, chunk, progress.writtenBytes);
@@ -71,39 +85,22 @@ async function getRest(
   });
 }
 
-async function beginAnew(
-  answer: S3Answer,
-  file: { handle: FileHandle; path: string },
-  progress: Progress,
-): Promise<void> {
+async function beginAnew(answer: HttpAnswer, file: TargetFile, progress: Progress): Promise<void> {
   const length = answer.header("content-length");
   // Without a length a body cut short could pass for whole.
   if (length === undefined || !/^\d+$/.test(length)) throw new BadAnswer("an object without Content-Length");
   await onDisk(file.path, file.handle.truncate(0));
   progress.writtenBytes = 0;
   progress.etag = answer.header("etag");
+  progress.claimedMd5 = claimedMd5(answer);
   progress.totalBytes = Number(length);
 }
 
-function checkRange(answer: S3Answer, progress: Progress): void {
+function checkRange(answer: HttpAnswer, progress: Progress): void {
   const range = answer.header("content-range");
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range ?? "") ?? [];
   if (Number(start) !== progress.writtenBytes || Number(total) !== progress.totalBytes) {
     progress.etag = undefined;
     throw new BadAnswer(`asked for the bytes from ${progress.writtenBytes} on, got "${range}"`);
-  }
-}
-
-async function writeAll(
-  file: { handle: FileHandle; path: string },
-  chunk: Uint8Array,
-  offsetBytes: number,
-): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) {
-    const { bytesWritten } = await onDisk(
-      file.path,
-      file.handle.write(chunk, done, chunk.byteLength - done, offsetBytes + done),
-    );
-    done += bytesWritten;
   }
 }

@@ -16,15 +16,17 @@ import type { UploadRule } from "../../../src/contract/index.ts";
 import { AnnouncedUploads } from "./announced-uploads.ts";
 import { deleteObject } from "./delete-object.ts";
 import { underTrust } from "./effects.ts";
-import { Ended, FileDisturbed, LocalFailure, transferError } from "./failures.ts";
+import { Ended, FileDisturbed, LocalFailure, Refused, transferError } from "./failures.ts";
 import type { Entry } from "./mirror-entry.ts";
 import { MirrorLedger } from "./mirror-ledger.ts";
 import { isOwnFile, keyOf } from "./object-key.ts";
+import type { ObjectStore } from "./object-store.ts";
+import { patternOf, type RulePattern } from "./patterns/rule-pattern.ts";
 import type { KnownFiles, Mirror, TransferContext, TransferSettings } from "./ports.ts";
 import { judge } from "./retry.ts";
 import { identityOf } from "./root-identity.ts";
 import { ScanTimer } from "./scan-timer.ts";
-import type { Store } from "./store.ts";
+import type { SharedBounds } from "./shared-bounds.ts";
 import { summed } from "./summed-failures.ts";
 import { uploadFile } from "./upload-file.ts";
 import { type PassedOver, walk } from "./walk.ts";
@@ -37,12 +39,20 @@ const finalScans = 6;
 /** A file that failed is given one more chance at the end. */
 const finalScansWithProblems = 2;
 
+export interface Mirrored {
+  store: ObjectStore;
+  bounds: SharedBounds;
+  settings: TransferSettings;
+  rule: UploadRule;
+}
+
 export class DirectoryMirror implements Mirror {
-  readonly #store: Store;
+  readonly #store: ObjectStore;
+  readonly #bounds: SharedBounds;
   readonly #rule: UploadRule;
   readonly #context: TransferContext;
   readonly #root: string;
-  readonly #pattern: RegExp | undefined;
+  readonly #pattern: RulePattern;
   readonly #ledger: MirrorLedger;
   readonly #timer: ScanTimer;
   readonly #hints: WatchHints;
@@ -51,7 +61,7 @@ export class DirectoryMirror implements Mirror {
   readonly #finishing = new AbortController();
   readonly #transfers = new Set<Promise<void>>();
   readonly #announced: AnnouncedUploads;
-  readonly #loop: Promise<void>;
+  #loop: Promise<void> = Promise.resolve();
   #rootIdentity: string | undefined;
   #unreadable: LocalFailure[] = [];
   /** Paths of which it was said that they are passed over. */
@@ -59,32 +69,33 @@ export class DirectoryMirror implements Mirror {
   /** The attempt is over: its reason. */
   #ended: Ended | undefined;
 
-  constructor(
-    store: Store,
-    settings: TransferSettings,
-    rule: UploadRule,
+  /** Resolves once watching has begun. */
+  static async start(
+    mirrored: Mirrored,
     known: KnownFiles,
     context: TransferContext,
-  ) {
+  ): Promise<DirectoryMirror> {
+    const mirror = new DirectoryMirror(mirrored, context);
+    await mirror.#knowDownloads(known);
+    mirror.#hints.follow([mirror.#root]);
+    mirror.#loop = mirror.#run();
+    return mirror;
+  }
+
+  private constructor({ store, bounds, settings, rule }: Mirrored, context: TransferContext) {
     this.#store = store;
+    this.#bounds = bounds;
     this.#rule = rule;
     this.#context = {
-      gate: context.gate,
-      observer: context.observer,
+      ...context,
       signal: AbortSignal.any([context.signal, this.#abandoned.signal]),
-      compression: context.compression,
-      workdir: context.workdir,
-      onProblem: (message) => context.onProblem?.(message),
     };
     this.#announced = new AnnouncedUploads(context.observer);
     this.#root = resolve(context.workdir, rule.local_path);
-    this.#pattern = rule.pattern === undefined ? undefined : new RegExp(rule.pattern);
+    this.#pattern = patternOf(rule);
     this.#ledger = new MirrorLedger(settings);
     this.#timer = new ScanTimer(settings);
     this.#hints = new WatchHints(() => this.#timer.hint());
-    this.#knowDownloads(known);
-    this.#hints.follow([this.#root]);
-    this.#loop = this.#run();
   }
 
   async finish(): Promise<void> {
@@ -107,11 +118,17 @@ export class DirectoryMirror implements Mirror {
     this.#announced.drop((entry) => !entry.busy);
   }
 
-  #knowDownloads(known: KnownFiles): void {
-    for (const [path, state] of known) {
+  async #knowDownloads(known: KnownFiles): Promise<void> {
+    const inside = [...known].flatMap(([path, state]) => {
       const relativePath = relative(this.#root, path).replaceAll(sep, "/");
-      if (relativePath === "" || relativePath.startsWith("../") || !this.#concerns(relativePath)) continue;
-      const object = `${this.#rule.bucket}/${this.#keyOf(relativePath)}`;
+      const isInside = relativePath !== "" && !relativePath.startsWith("../") && !isOwnFile(relativePath);
+      return isInside ? [{ path, relativePath, state }] : [];
+    });
+    for (const { path, relativePath, state } of await this.#pattern.filter(
+      inside,
+      (file) => file.relativePath,
+    )) {
+      const object = this.#store.describe(this.#keyOf(relativePath));
       this.#ledger.know(path, relativePath, state, state.object === undefined || state.object === object);
     }
   }
@@ -143,7 +160,7 @@ export class DirectoryMirror implements Mirror {
       if (this.#ledger.settled) break;
       if (this.#ledger.problems.length > 0 && scans >= finalScansWithProblems) break;
     }
-    const place = `${this.#rule.bucket}/${this.#rule.prefix}`;
+    const place = this.#store.describe(this.#rule.prefix);
     const unreadable = this.#unreadable.map((failure) =>
       transferError(judge(failure).fault, `upload to ${place}`, failure),
     );
@@ -154,7 +171,7 @@ export class DirectoryMirror implements Mirror {
   async #scan(): Promise<void> {
     this.#timer.begin();
     const began = { nowMs: performance.now(), wallMs: Date.now() };
-    const found = await walk(this.#root, this.#context.signal, (path) => this.#concerns(path));
+    const found = await walk(this.#root, this.#context.signal, this.#pattern);
     this.#tellPassedOver(found?.passedOver ?? []);
     const identity = found && (await identityOf(this.#root));
     const sameRoot = this.#rootIdentity === undefined || identity === this.#rootIdentity;
@@ -174,10 +191,6 @@ export class DirectoryMirror implements Mirror {
     }
   }
 
-  #concerns(relativePath: string): boolean {
-    return !isOwnFile(relativePath) && (this.#pattern === undefined || this.#pattern.test(relativePath));
-  }
-
   #keyOf(relativePath: string): string {
     return keyOf(this.#rule.prefix, relativePath, this.#context.compression);
   }
@@ -192,14 +205,14 @@ export class DirectoryMirror implements Mirror {
     for (const entry of due) {
       const mayStart =
         waiting > orderedTail
-          ? this.#transfers.size < this.#store.concurrentFiles
+          ? this.#transfers.size < this.#bounds.concurrentFiles
           : this.#transfers.size === 0;
       if (!mayStart) break;
       waiting -= 1;
       this.#start(this.#upload(entry));
     }
     for (const entry of this.#ledger.deletable(nowMs, atEnd)) {
-      if (this.#transfers.size >= this.#store.concurrentFiles) break;
+      if (this.#transfers.size >= this.#bounds.concurrentFiles) break;
       this.#start(this.#delete(entry));
     }
   }
@@ -221,15 +234,17 @@ export class DirectoryMirror implements Mirror {
     this.#ledger.beginUpload(entry);
     let bytes = 0;
     try {
-      const file = { path: entry.path, bucket: this.#rule.bucket, key };
-      const uploaded = await uploadFile(this.#store, file, this.#context);
+      const wrong = this.#store.whatIsWrongWithKey(key);
+      if (wrong !== undefined) throw new Refused(`the key ${wrong}`);
+      const file = { store: this.#store, path: entry.path, key };
+      const uploaded = await uploadFile(this.#bounds, file, this.#context);
       bytes = uploaded.sizeBytes;
       this.#ledger.uploaded(entry, uploaded.state, before, performance.now());
     } catch (failure) {
       if (failure instanceof LocalFailure && failure.missing && failure.path === entry.path) {
         this.#ledger.vanished(entry);
       } else {
-        this.#failed(entry, `upload of ${entry.path} to ${this.#rule.bucket}/${key}`, failure);
+        this.#failed(entry, `upload of ${entry.path} to ${this.#store.describe(key)}`, failure);
       }
     } finally {
       this.#announced.ended(entry, bytes);
@@ -237,17 +252,16 @@ export class DirectoryMirror implements Mirror {
   }
 
   async #delete(entry: Entry): Promise<void> {
-    const object = { bucket: this.#rule.bucket, key: this.#keyOf(entry.relativePath) };
+    const key = this.#keyOf(entry.relativePath);
+    const object = this.#store.describe(key);
     this.#ledger.beginDelete(entry);
     try {
-      await this.#store.keys.run(`${object.bucket}/${object.key}`, this.#context.signal, () =>
-        underTrust(this.#context, (term) =>
-          deleteObject(this.#store.client, this.#store.patience, object, term),
-        ),
+      await this.#bounds.keys.run(object, this.#context.signal, () =>
+        underTrust(this.#context, (term) => deleteObject(this.#store, this.#bounds.patience, key, term)),
       );
       this.#ledger.deleted(entry);
     } catch (failure) {
-      this.#failed(entry, `delete of ${object.bucket}/${object.key}`, failure);
+      this.#failed(entry, `delete of ${object}`, failure);
     }
   }
 

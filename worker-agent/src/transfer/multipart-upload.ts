@@ -1,24 +1,21 @@
 /** One large object in parts that go up in parallel; it becomes visible at once, by the request that completes it. */
-import { XMLBuilder, XMLParser } from "fast-xml-parser";
 import { forEachBounded } from "./bounded.ts";
 import type { Term } from "./effects.ts";
-import { BadAnswer, S3Error } from "./failures.ts";
-import { fileRange } from "./file-body.ts";
-import { type Part, partsOf } from "./part-sizes.ts";
+import { StorageError } from "./failures.ts";
+import { contentOf } from "./file-content.ts";
+import type { ObjectStore, StoredObject, WriteTarget } from "./object-store.ts";
+import { partsOf } from "./part-sizes.ts";
 import { type Patience, retrying } from "./retry.ts";
-import { errorInXml, type S3Client } from "./s3-client.ts";
-import type { StoredObject, UploadSource, UploadTarget } from "./upload-source.ts";
+import type { UploadSource } from "./upload-source.ts";
 
-/** Putting thousands of parts together takes S3 minutes at times. */
-const completeTimeoutMs = 300_000;
 /** What is left of a failed upload costs its owner money, but nobody waits long for the cleaning up. */
 const abortTimeoutMs = 10_000;
 
 interface Upload {
-  client: S3Client;
+  store: ObjectStore;
   patience: Patience;
   source: UploadSource;
-  target: UploadTarget;
+  target: WriteTarget;
   term: Term;
 }
 
@@ -26,12 +23,20 @@ interface Upload {
 export async function uploadInParts(
   upload: Upload & { partsAtOnce: number; onLeftover: (failure: unknown) => void },
 ): Promise<StoredObject> {
-  const { source } = upload;
-  const uploadId = await createUpload(upload);
+  const { store, patience, source, target, term } = upload;
+  const { sizeBytes } = source;
+  const uploadId = await retrying(patience, term.signal, async () => {
+    await term.confirm();
+    return await store.beginUpload(target, term.signal);
+  });
   try {
     const etags = await putParts(upload, uploadId, upload.partsAtOnce);
-    await complete(upload, uploadId, etags);
-    return { sizeBytes: source.sizeBytes, md5: undefined };
+    await retrying(patience, term.signal, async () => {
+      await source.checkUnchanged();
+      await term.confirm();
+      await store.completeUpload(target, uploadId, { sizeBytes, etags }, term.signal);
+    });
+    return { sizeBytes, md5: undefined };
   } catch (failure) {
     // Not awaited: whoever aborted us wants an answer now. It shows nobody anything: only our own unseen parts go.
     abortUpload(upload, uploadId).catch(upload.onLeftover);
@@ -39,107 +44,35 @@ export async function uploadInParts(
   }
 }
 
-const parser = new XMLParser({ ignoreAttributes: true, parseTagValue: false });
-const builder = new XMLBuilder();
-
-function createUpload({ client, patience, target, term }: Upload): Promise<string> {
-  return retrying(patience, term.signal, async () => {
-    await term.confirm();
-    const request = {
-      method: "POST",
-      ...target,
-      query: { uploads: "" },
-      body: "",
-      signal: term.signal,
-    } as const;
-    const text = await client.exchange(request, (answer) => answer.text());
-    const document: { InitiateMultipartUploadResult?: { UploadId?: string } } = parser.parse(text);
-    const uploadId = document.InitiateMultipartUploadResult?.UploadId;
-    if (!uploadId) throw new BadAnswer("the storage began a multipart upload without an id");
-    return uploadId;
-  });
-}
-
 async function putParts(upload: Upload, uploadId: string, partsAtOnce: number): Promise<string[]> {
+  const { store, patience, source, target, term } = upload;
   const etags: string[] = [];
   const failed = new AbortController();
-  const signal = AbortSignal.any([upload.term.signal, failed.signal]);
+  const signal = AbortSignal.any([term.signal, failed.signal]);
   await forEachBounded(
-    partsOf(upload.source.sizeBytes),
+    partsOf(source.sizeBytes),
     partsAtOnce,
     async (part) => {
-      etags[part.number - 1] = await putPart(upload, uploadId, part, signal);
+      const content = contentOf(source, part);
+      etags[part.number - 1] = await retrying(patience, signal, async () => {
+        await term.confirm();
+        // Not needed for wholeness, but a file that is still being written is given up early.
+        await source.checkUnchanged();
+        return await store.putPart(target, uploadId, part.number, content, signal);
+      });
     },
     (reason) => failed.abort(reason),
   );
   return etags;
 }
 
-function putPart(upload: Upload, uploadId: string, part: Part, signal: AbortSignal): Promise<string> {
-  const { client, patience, source, target, term } = upload;
-  return retrying(patience, signal, async () => {
-    await term.confirm();
-    // Not needed for wholeness, but a file that is still being written is given up early.
-    await source.checkUnchanged();
-    return await client.exchange(
-      {
-        method: "PUT",
-        bucket: target.bucket,
-        key: target.key,
-        query: { partNumber: String(part.number), uploadId },
-        body: {
-          lengthBytes: part.lengthBytes,
-          open: () => fileRange(source.handle, source.path, part),
-        },
-        signal,
-      },
-      async (answer) => {
-        const etag = answer.header("etag");
-        if (!etag) throw new BadAnswer("the storage took a part without an ETag");
-        return etag;
-      },
-    );
-  });
-}
-
-function complete(upload: Upload, uploadId: string, etags: string[]): Promise<void> {
-  const { client, patience, source, target, term } = upload;
-  const body = builder.build({
-    CompleteMultipartUpload: { Part: etags.map((ETag, index) => ({ PartNumber: index + 1, ETag })) },
-  });
-  return retrying(patience, term.signal, async () => {
-    await source.checkUnchanged();
-    await term.confirm();
-    await client.exchange(
-      {
-        method: "POST",
-        bucket: target.bucket,
-        key: target.key,
-        query: { uploadId },
-        headers: { "content-type": "application/xml" },
-        body,
-        signal: term.signal,
-        answerTimeoutMs: completeTimeoutMs,
-      },
-      async (answer) => {
-        // S3 may say 200 first and notice the trouble afterwards.
-        const refused = errorInXml(500, await answer.text());
-        if (refused) throw refused;
-      },
-    );
-  });
-}
-
-async function abortUpload({ client, patience, target }: Upload, uploadId: string): Promise<void> {
+async function abortUpload({ store, patience, target }: Upload, uploadId: string): Promise<void> {
   const signal = AbortSignal.timeout(abortTimeoutMs);
-  const { bucket, key } = target;
   try {
-    await retrying(patience, signal, () =>
-      client.exchange({ method: "DELETE", bucket, key, query: { uploadId }, signal }, async () => {}),
-    );
+    await retrying(patience, signal, () => store.abortUpload(target, uploadId, signal));
   } catch (failure) {
     // It was completed after all, and only the answer got lost; or someone cleaned up before us.
-    if (failure instanceof S3Error && failure.code === "NoSuchUpload") return;
+    if (failure instanceof StorageError && failure.code === "NoSuchUpload") return;
     throw failure;
   }
 }

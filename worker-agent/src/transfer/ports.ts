@@ -4,6 +4,7 @@
  */
 import type { DownloadRule, UploadRule } from "../../../src/contract/index.ts";
 import type { Blame } from "./blame.ts";
+import type { S3Settings } from "./stores/s3/s3-client.ts";
 
 /**
  * The right to cause effects (design.md, lease protocol, rule 6). Every upload and delete asks it first and is aborted
@@ -14,6 +15,15 @@ export interface EffectGate {
   ready(): Promise<void>;
   /** Aborts when trust lapses or the attempt is superseded; after `ready()` resolves again it is a fresh signal. */
   readonly signal: AbortSignal;
+  /** The API says that the attempt's lease is gone for good; `reason` is its word for why. */
+  end(reason: string): void;
+}
+
+/** The lease under which managed storage is used; one object per attempt. */
+export interface TransferLease {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly token: string;
 }
 
 /** Watches transfers as they begin and end: feeds the state file and the attempt's byte counts. */
@@ -36,6 +46,8 @@ export class TransferError extends Error {
 
 export interface TransferContext {
   gate: EffectGate;
+  /** Shown with every call about managed storage. */
+  lease: TransferLease;
   observer: TransferObserver;
   /** Ends every transfer: the attempt is over, whatever the gate says. */
   signal: AbortSignal;
@@ -88,13 +100,7 @@ export interface Transfers {
 }
 
 /** Settings of the transfer layer; main.ts reads them from the environment (config.ts). */
-export interface TransferSettings {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string;
-  region: string;
-  /** Undefined: AWS itself. Otherwise path-style addressing below this URL. */
-  endpointUrl?: string;
+export interface TransferSettings extends S3Settings {
   /** A file is uploaded once unchanged for so long… */
   stabilityMs: number;
   /** …but is not held back longer than this. */
@@ -110,4 +116,9 @@ export interface TransferSettings {
   backoffBaseMs?: number;
   /** A request that moves no byte for so long is given up and tried again; a slow one never is. Default 60,000. */
   stallTimeoutMs?: number;
+  /**
+   * How long a call of the API about managed storage is tried again. Default 330,000: longer than any lease, so that in an
+   * outage trust lapses first, and what waits for trust does not count as failed.
+   */
+  apiPatienceMs?: number;
 }

@@ -6,7 +6,16 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { blameOfAnswer, blameOfErrno, isPassing } from "./blame.ts";
-import { BadAnswer, FileDisturbed, LocalFailure, Refused, S3Error, Stalled, systemCode } from "./failures.ts";
+import {
+  BadAnswer,
+  FileDisturbed,
+  GrantRefused,
+  LocalFailure,
+  Refused,
+  Stalled,
+  StorageError,
+  systemCode,
+} from "./failures.ts";
 import { TransferError } from "./ports.ts";
 
 export interface Patience {
@@ -23,11 +32,13 @@ export interface Verdict {
 
 export function judge(failure: unknown): Verdict {
   if (failure instanceof TransferError) return { retry: false, fault: failure.fault };
-  if (failure instanceof S3Error) {
+  if (failure instanceof StorageError) {
     const { status, code, method } = failure;
     return { retry: isPassing(status, code), fault: blameOfAnswer(status, code, method) };
   }
   if (failure instanceof Stalled || failure instanceof BadAnswer) return { retry: true, fault: "storage" };
+  // Each try asks for another one.
+  if (failure instanceof GrantRefused) return { retry: true, fault: "storage" };
   if (failure instanceof LocalFailure) return { retry: false, fault: blameOfErrno(failure.code) };
   // Judged at the end, when the command is over: a process that it left running writes on, as it would elsewhere.
   if (failure instanceof FileDisturbed || failure instanceof Refused)

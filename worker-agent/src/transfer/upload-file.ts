@@ -13,22 +13,23 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { type Term, underTrust } from "./effects.ts";
-import { FileDisturbed, onDisk, S3Error, transferError } from "./failures.ts";
+import { FileDisturbed, onDisk, StorageError, transferError } from "./failures.ts";
 import { fileRange } from "./file-body.ts";
 import { settledState, stateOfOpen } from "./file-state.ts";
 import { refuseFastGrowth } from "./growth.ts";
 import { uploadInParts } from "./multipart-upload.ts";
-import { contentHeaders } from "./object-key.ts";
+import { writeTarget } from "./object-key.ts";
+import type { ObjectStore, StoredObject, WriteTarget } from "./object-store.ts";
 import { multipartFromBytes } from "./part-sizes.ts";
 import type { KnownFile, TransferContext } from "./ports.ts";
 import { putObject } from "./put-object.ts";
+import type { SharedBounds } from "./shared-bounds.ts";
 import { copyWhole } from "./staged-copy.ts";
-import type { Store } from "./store.ts";
-import { type StoredObject, sourceInState, type UploadSource, type UploadTarget } from "./upload-source.ts";
+import { sourceInState, type UploadSource } from "./upload-source.ts";
 
 export interface FileUpload {
+  store: ObjectStore;
   path: string;
-  bucket: string;
   /** With ".gz" when the context compresses. */
   key: string;
 }
@@ -43,23 +44,26 @@ const directTries = 2;
 const triesInAll = 5;
 
 /** @throws whatever went wrong, unnamed: the caller knows what a vanished or disturbed file means to it. */
-export function uploadFile(store: Store, file: FileUpload, context: TransferContext): Promise<UploadedFile> {
-  return store.keys.run(`${file.bucket}/${file.key}`, context.signal, () =>
+export function uploadFile(
+  bounds: SharedBounds,
+  file: FileUpload,
+  context: TransferContext,
+): Promise<UploadedFile> {
+  return bounds.keys.run(file.store.describe(file.key), context.signal, () =>
     underTrust(context, (term) =>
-      store.files.run(term.signal, () => uploadWhole(store, file, context, term)),
+      bounds.files.run(term.signal, () => uploadWhole(bounds, file, context, term)),
     ),
   );
 }
 
 async function uploadWhole(
-  store: Store,
+  bounds: SharedBounds,
   file: FileUpload,
   context: TransferContext,
   term: Term,
 ): Promise<UploadedFile> {
-  const headers = contentHeaders(file.path, context.compression);
-  const target = { bucket: file.bucket, key: file.key, headers };
-  const send = (source: UploadSource) => sendSource(store, source, target, context, term);
+  const target = writeTarget(file.path, file.key, context.compression);
+  const send = (source: UploadSource) => sendSource(bounds, file.store, source, target, context, term);
   for (let tries = 1; ; tries += 1) {
     try {
       if (tries <= directTries && !context.compression) return await sendOriginal(file.path, send, term);
@@ -73,7 +77,9 @@ async function uploadWhole(
 
 /** The file changed, or the storage has forgotten a multipart upload: then all of it goes up again. */
 function startsOver(failure: unknown): boolean {
-  return failure instanceof FileDisturbed || (failure instanceof S3Error && failure.code === "NoSuchUpload");
+  return (
+    failure instanceof FileDisturbed || (failure instanceof StorageError && failure.code === "NoSuchUpload")
+  );
 }
 
 type Send = (source: UploadSource) => Promise<StoredObject>;
@@ -150,22 +156,22 @@ async function sendCompressed(
 }
 
 function sendSource(
-  store: Store,
+  { patience, concurrentRequests }: SharedBounds,
+  store: ObjectStore,
   source: UploadSource,
-  target: UploadTarget,
+  target: WriteTarget,
   context: TransferContext,
   term: Term,
 ): Promise<StoredObject> {
-  const { client, patience, concurrentRequests } = store;
-  if (source.sizeBytes < multipartFromBytes) return putObject(client, patience, source, target, term);
+  if (source.sizeBytes < multipartFromBytes) return putObject(store, patience, source, target, term);
   return uploadInParts({
-    client,
+    store,
     patience,
     source,
     target,
     term,
     partsAtOnce: concurrentRequests,
     onLeftover: (failure) =>
-      context.onProblem?.(`parts of ${target.bucket}/${target.key} are left in the storage: ${failure}`),
+      context.onProblem?.(`parts of ${store.describe(target.key)} are left in the storage: ${failure}`),
   });
 }

@@ -1,4 +1,4 @@
-/** What an upload reads from and where it goes. */
+/** What an upload reads from. */
 import type { FileHandle } from "node:fs/promises";
 import { FileDisturbed } from "./failures.ts";
 import { isUnchanged } from "./file-state.ts";
@@ -14,19 +14,6 @@ export interface UploadSource {
   sizeBytes: number;
   /** @throws FileDisturbed when the file is no longer in the state that the upload began with. */
   checkUnchanged(): Promise<void>;
-}
-
-export interface UploadTarget {
-  bucket: string;
-  key: string;
-  headers: Record<string, string>;
-}
-
-/** What the storage holds once the upload has succeeded. */
-export interface StoredObject {
-  sizeBytes: number;
-  /** Of the bytes sent, in hex; undefined after a multipart upload. */
-  md5: string | undefined;
 }
 
 export function sourceInState(path: string, handle: FileHandle, state: KnownFile): UploadSource {

@@ -52,9 +52,16 @@ interface Place {
   cameBy: string[];
 }
 
+/** Which files matter, by their relative paths, and so which must be mentioned. A directory at a time. */
+export interface Concerns {
+  filter<Item>(items: Item[], pathOf: (item: Item) => string): Promise<Item[]>;
+}
+
+const everything: Concerns = { filter: async (items) => items };
+
 interface Look {
   signal: AbortSignal;
-  concerns: (relativePath: string) => boolean;
+  concerns: Concerns;
   found: Walk;
 }
 
@@ -62,15 +69,11 @@ const statsAtOnce = 16;
 /** Directories that link to each other have more ways through them than anybody could go. */
 const linksInLinksMax = 4;
 
-/**
- * `concerns`: whether a file of this relative path matters, and so whether it must be mentioned.
- *
- * @returns undefined when there is no directory at `root`.
- */
+/** @returns undefined when there is no directory at `root`. */
 export async function walk(
   root: string,
   signal: AbortSignal,
-  concerns: (relativePath: string) => boolean = () => true,
+  concerns: Concerns = everything,
 ): Promise<Walk | undefined> {
   const found: Walk = { files: new Map(), directories: [], unreadable: [], passedOver: [], links: [] };
   const real = await present(root, realpath(root), found);
@@ -84,12 +87,15 @@ async function walkDirectory(place: Place, look: Look): Promise<void> {
   const entries = await present(place.path, readdir(place.path, { withFileTypes: true }), look.found);
   if (!entries) return;
   look.found.directories.push(place.path);
+  const foreign = entries.filter((entry) => !isOwnFile(entry.name));
+  const leaves = foreign.filter((entry) => !entry.isDirectory());
+  const concerned = new Set(await look.concerns.filter(leaves, (entry) => `${place.relative}${entry.name}`));
   const inner: Place[] = [];
   await forEachBounded(
-    entries.filter((entry) => !isOwnFile(entry.name)),
+    foreign,
     statsAtOnce,
     async (entry) => {
-      const directory = await lookAt(entry, place, look);
+      const directory = await lookAt(entry, place, look.found, concerned.has(entry));
       if (directory) inner.push(directory);
     },
     () => {},
@@ -97,23 +103,27 @@ async function walkDirectory(place: Place, look: Look): Promise<void> {
   for (const directory of inner) await walkDirectory(directory, look);
 }
 
-/** @returns a directory that is to be walked. */
-async function lookAt(entry: Dirent, place: Place, look: Look): Promise<Place | undefined> {
-  const { found, concerns } = look;
+/** `concerned`: the entry, should it be a file, matters. @returns a directory that is to be walked. */
+async function lookAt(
+  entry: Dirent,
+  place: Place,
+  found: Walk,
+  concerned: boolean,
+): Promise<Place | undefined> {
   const path = join(place.path, entry.name);
   const relativePath = `${place.relative}${entry.name}`;
   // The replacement character stands for bytes that are no UTF-8: such a name leads nowhere, and is no key either.
   if (entry.name.includes("\ufffd") && !(await present(path, lstat(path), found))) {
-    if (entry.isDirectory() || concerns(relativePath))
+    if (entry.isDirectory() || concerned)
       found.unreadable.push(new LocalFailure(path, new Error("its name is not valid UTF-8")));
     return undefined;
   }
-  if (entry.isSymbolicLink()) return lookAtLink(path, relativePath, place, look);
+  if (entry.isSymbolicLink()) return lookAtLink(path, relativePath, place, found, concerned);
   if (entry.isDirectory()) {
     const real = join(place.real, entry.name);
     return { path, real, relative: `${relativePath}/`, cameBy: place.cameBy };
   }
-  if (!concerns(relativePath)) return undefined;
+  if (!concerned) return undefined;
   if (!entry.isFile()) {
     found.passedOver.push({ path, why: "it is a pipe, a socket or a device", dangling: false });
     return undefined;
@@ -128,11 +138,12 @@ async function lookAtLink(
   path: string,
   relativePath: string,
   place: Place,
-  { concerns, found }: Look,
+  found: Walk,
+  concerned: boolean,
 ): Promise<Place | undefined> {
   if (place.cameBy.length === 0) found.links.push(path);
   const pass = (why: string, dangling: boolean) => {
-    if (concerns(relativePath)) found.passedOver.push({ path, why, dangling });
+    if (concerned) found.passedOver.push({ path, why, dangling });
     return undefined;
   };
   try {
@@ -145,13 +156,12 @@ async function lookAtLink(
       return { path, real, relative: `${relativePath}/`, cameBy };
     }
     if (!stats.isFile()) return pass("the link leads to a pipe, a socket or a device", false);
-    if (concerns(relativePath))
-      found.files.set(path, { relativePath, state: stateOf(stats), linkedFrom: real });
+    if (concerned) found.files.set(path, { relativePath, state: stateOf(stats), linkedFrom: real });
     return undefined;
   } catch (failure) {
     if (!(failure instanceof LocalFailure)) throw failure;
     if (!failure.missing && failure.code !== "ELOOP") {
-      if (concerns(relativePath)) found.unreadable.push(failure);
+      if (concerned) found.unreadable.push(failure);
       return undefined;
     }
     return (await present(path, lstat(path), found)) && pass("the link leads to nothing", true);

@@ -1,4 +1,5 @@
 /** The table on which transfers are tested: a storage, a directory, a gate that the test opens and shuts. */
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,9 +11,11 @@ import {
   type Mirror,
   type TransferContext,
   TransferError,
+  type TransferLease,
   type TransferSettings,
   type Transfers,
 } from "../../src/transfer/ports.ts";
+import type { ManagedSettings } from "../../src/transfer/stores/managed/attempt-storage.ts";
 import { createTransfers } from "../../src/transfer/transfers.ts";
 import { S3Server } from "./s3-server.ts";
 
@@ -49,6 +52,10 @@ export class TestGate implements EffectGate {
     this.lapse();
     this.#refuse(reason);
   }
+
+  end(reason: string): void {
+    this.supersede(new Error(reason));
+  }
 }
 
 export interface Bench {
@@ -65,6 +72,16 @@ export interface Bench {
 }
 
 export const bucket = "work";
+
+/** For rules that name a bucket: nobody calls the API. */
+export const noApi: ManagedSettings = {
+  api: {
+    call: async ({ path }) => {
+      throw new Error(`nobody should have called ${path}`);
+    },
+  },
+  identity: { machine_id: "machine", container_group_id: "group" },
+};
 
 /** Fast, so that tests wait for events and not for clocks. */
 export const quick: Omit<TransferSettings, "endpointUrl"> = {
@@ -84,9 +101,12 @@ export async function temporaryDirectory(): Promise<string> {
   return dir;
 }
 
-export async function setUp(settings: Partial<TransferSettings> = {}): Promise<Bench> {
-  const storage = await S3Server.start(bucket);
-  onTestFinished(() => storage.close());
+function aLease(): TransferLease {
+  return { jobId: randomUUID(), attempt: 1, token: randomUUID() };
+}
+
+/** What stands around transfers, whatever the storage. */
+export async function setUpContext(lease: TransferLease = aLease()) {
   const dir = await temporaryDirectory();
   const gate = new TestGate();
   const attempt = new AbortController();
@@ -94,6 +114,7 @@ export async function setUp(settings: Partial<TransferSettings> = {}): Promise<B
   const observed: string[] = [];
   const context: TransferContext = {
     gate,
+    lease,
     observer: {
       began: (direction, path) => observed.push(`began ${direction} ${path}`),
       ended: (direction, path, bytes) => observed.push(`ended ${direction} ${path} ${bytes}`),
@@ -103,8 +124,14 @@ export async function setUp(settings: Partial<TransferSettings> = {}): Promise<B
     workdir: dir,
     onProblem: (message) => problems.push(message),
   };
-  const transfers = createTransfers({ ...quick, endpointUrl: storage.url, ...settings });
-  return { storage, transfers, dir, gate, attempt, context, problems, observed };
+  return { dir, gate, attempt, problems, observed, context };
+}
+
+export async function setUp(settings: Partial<TransferSettings> = {}): Promise<Bench> {
+  const storage = await S3Server.start(bucket);
+  onTestFinished(() => storage.close());
+  const transfers = createTransfers({ ...quick, endpointUrl: storage.url, ...settings }, noApi);
+  return { ...(await setUpContext()), storage, transfers };
 }
 
 /** The TransferError that the work fails with. */

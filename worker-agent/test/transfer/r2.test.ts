@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { TransferError } from "../../src/transfer/ports.ts";
 import { createTransfers } from "../../src/transfer/transfers.ts";
-import { failureOf, quick, setUp } from "./bench.ts";
+import { failureOf, noApi, quick, setUp } from "./bench.ts";
 
 process.env.X_LOCAL_OBSERVABILITY = "false";
 process.env.WRANGLER_SEND_METRICS = "false";
@@ -25,7 +25,7 @@ afterAll(() => harness.close());
 
 async function onR2() {
   const bench = await setUp();
-  return { ...bench, transfers: createTransfers({ ...quick, endpointUrl }) };
+  return { ...bench, transfers: createTransfers({ ...quick, endpointUrl }, noApi) };
 }
 
 test("odd names, empty and large files go up, are verified, and come back the same", async () => {
@@ -69,7 +69,7 @@ test("31 objects mirrored and deleted again", async () => {
 test("a wrong secret is the user's to mend", async () => {
   const { context, dir } = await onR2();
   await writeFile(join(dir, "a"), "x");
-  const transfers = createTransfers({ ...quick, endpointUrl, secretAccessKey: "wrong" });
+  const transfers = createTransfers({ ...quick, endpointUrl, secretAccessKey: "wrong" }, noApi);
   const rule = { bucket, prefix: "denied/", local_path: dir, direction: "upload" } as const;
   const failure = await failureOf(transfers.upload(rule, dir, context));
   expect(failure).toBeInstanceOf(TransferError);

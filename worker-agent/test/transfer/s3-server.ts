@@ -2,11 +2,22 @@
  * S3-compatible storage for tests: over real HTTP, with faults on demand, and with an append-only log of everything that
  * anybody could have seen. The log, not the final state, is what the tests judge.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { errorDocument, type Listing, listDocument } from "./s3-documents.ts";
 import type { Fault } from "./s3-faults.ts";
+import {
+  type Change,
+  corrupted,
+  type Reply,
+  read,
+  receive,
+  type Stored,
+  send,
+  stored,
+  Watchers,
+} from "./stored-object.ts";
 
 export interface SeenRequest {
   method: string;
@@ -16,33 +27,7 @@ export interface SeenRequest {
   headers: IncomingMessage["headers"];
 }
 
-export interface Stored {
-  bytes: Buffer;
-  sizeBytes: number;
-  sha256: string;
-  etag: string;
-  contentType: string | undefined;
-  contentEncoding: string | undefined;
-}
-
-/** Something became visible, or vanished. */
-export interface Change {
-  kind: "put" | "delete";
-  bucket: string;
-  key: string;
-  sizeBytes: number;
-  sha256: string;
-}
-
 export type FaultRule = (request: SeenRequest) => Fault | undefined;
-
-interface Reply {
-  status: number;
-  headers?: Record<string, string | number>;
-  body?: string | Buffer;
-  /** The connection breaks after so many bytes of the body; 0: before the answer. */
-  breaksAfterBytes?: number;
-}
 
 interface Parts {
   target: SeenRequest;
@@ -66,7 +51,7 @@ export class S3Server {
   readonly #buckets = new Map<string, Map<string, Stored>>();
   readonly #uploads = new Map<string, Parts>();
   readonly #server: Server;
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Watchers();
 
   private constructor() {
     this.#server = createServer((request, response) => {
@@ -113,20 +98,12 @@ export class S3Server {
   }
 
   /** Resolves as soon as the condition holds; it is looked at whenever a request comes in or has an effect. */
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) {
-      await new Promise<void>((resolve) => {
-        const look = () => {
-          this.#watchers.delete(look);
-          resolve();
-        };
-        this.#watchers.add(look);
-      });
-    }
+  until(condition: () => boolean): Promise<void> {
+    return this.#watchers.until(condition);
   }
 
   #notify(): void {
-    for (const watcher of this.#watchers) watcher();
+    this.#watchers.notify();
   }
 
   #bucket(name: string): Map<string, Stored> {
@@ -144,7 +121,7 @@ export class S3Server {
       message.socket.resetAndDestroy();
       return;
     }
-    const body = await this.#receive(message);
+    const body = await receive(message, this.keepsBytes || message.method === "POST");
     if (fault?.kind === "hold") {
       message.socket.once("close", () => {
         this.hangups += 1;
@@ -218,17 +195,9 @@ export class S3Server {
   #read(request: SeenRequest, fault: Fault | undefined): Reply {
     const object = this.get(request.bucket, request.key);
     if (!object) return refused(404, "NoSuchKey");
-    const expected = request.headers["if-match"];
-    if (expected && expected !== object.etag) return refused(412, "PreconditionFailed");
-    const [, first] = /^bytes=(\d+)-$/.exec(request.headers.range ?? "") ?? [];
-    const from = Number(first ?? 0);
-    const bytes = object.bytes.subarray(from);
-    const headers = { "content-length": object.sizeBytes - from, etag: object.etag };
-    const range = `bytes ${from}-${object.sizeBytes - 1}/${object.sizeBytes}`;
-    const reply: Reply =
-      first === undefined
-        ? { status: 200, headers, body: bytes }
-        : { status: 206, headers: { ...headers, "content-range": range }, body: bytes };
+    const reply = read(object, request.headers);
+    if (reply === 412) return refused(412, "PreconditionFailed");
+    if (reply === 416) return refused(416, "InvalidRange");
     return fault?.kind === "cut" ? { ...reply, breaksAfterBytes: fault.afterBytes } : reply;
   }
 
@@ -268,49 +237,6 @@ export class S3Server {
     this.#store(upload.target, { ...whole, sizeBytes, etag });
     return { status: 200, body: "<CompleteMultipartUploadResult/>", ...lost(fault) };
   }
-
-  /** Undefined: the client went away before its body was complete. */
-  async #receive(message: IncomingMessage): Promise<Stored | undefined> {
-    const kept: Buffer[] = [];
-    const [sha256, md5] = [createHash("sha256"), createHash("md5")];
-    const keeps = this.keepsBytes || message.method === "POST";
-    let sizeBytes = 0;
-    try {
-      for await (const chunk of message as AsyncIterable<Buffer>) {
-        sizeBytes += chunk.byteLength;
-        sha256.update(chunk);
-        if (keeps) md5.update(chunk);
-        if (keeps) kept.push(chunk);
-      }
-    } catch {
-      return undefined;
-    }
-    const declared = message.headers["content-length"];
-    if (declared === undefined ? sizeBytes > 0 : Number(declared) !== sizeBytes) return undefined;
-    return {
-      ...stored(Buffer.concat(kept)),
-      sizeBytes,
-      sha256: sha256.digest("hex"),
-      etag: `"${md5.digest("hex")}"`,
-    };
-  }
-}
-
-function stored(bytes: Buffer): Stored {
-  return {
-    bytes,
-    sizeBytes: bytes.byteLength,
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-    etag: `"${createHash("md5").update(bytes).digest("hex")}"`,
-    contentType: undefined,
-    contentEncoding: undefined,
-  };
-}
-
-function corrupted(object: Stored): Stored {
-  const bytes = Buffer.from(object.bytes);
-  bytes[0] = (bytes[0] ?? 0) ^ 1;
-  return stored(bytes);
 }
 
 function parse(message: IncomingMessage): SeenRequest {
@@ -331,14 +257,4 @@ function refused(status: number, code: string): Reply {
 
 function lost(fault: Fault | undefined): Pick<Reply, "breaksAfterBytes"> {
   return fault?.kind === "losesAnswer" ? { breaksAfterBytes: 0 } : {};
-}
-
-function send(response: ServerResponse, { status, headers, body = "", breaksAfterBytes }: Reply): void {
-  if (breaksAfterBytes === 0) {
-    response.destroy();
-    return;
-  }
-  response.writeHead(status, headers);
-  if (breaksAfterBytes === undefined) response.end(body);
-  else response.write(body.slice(0, breaksAfterBytes), () => response.destroy());
 }

@@ -1,13 +1,9 @@
 /** All objects under a prefix: ListObjectsV2, page after page. */
 import { XMLParser } from "fast-xml-parser";
-import { BadAnswer } from "./failures.ts";
-import { type Patience, retrying } from "./retry.ts";
+import { BadAnswer } from "../../failures.ts";
+import type { ListedObject } from "../../object-store.ts";
+import { type Patience, retrying } from "../../retry.ts";
 import type { S3Client } from "./s3-client.ts";
-
-export interface ListedObject {
-  key: string;
-  sizeBytes: number;
-}
 
 interface ListDocument {
   ListBucketResult?: {

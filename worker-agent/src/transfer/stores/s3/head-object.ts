@@ -1,7 +1,8 @@
 /** What the storage holds under a key. */
-import { S3Error } from "./failures.ts";
-import { type Patience, retrying } from "./retry.ts";
-import type { S3Answer, S3Client } from "./s3-client.ts";
+import { StorageError } from "../../failures.ts";
+import type { HttpAnswer } from "../../http-client.ts";
+import { type Patience, retrying } from "../../retry.ts";
+import type { S3Client } from "./s3-client.ts";
 
 /** @returns undefined when there is no such object. */
 export async function headObject(
@@ -9,13 +10,13 @@ export async function headObject(
   patience: Patience,
   object: { bucket: string; key: string },
   signal: AbortSignal,
-): Promise<S3Answer | undefined> {
+): Promise<HttpAnswer | undefined> {
   try {
     return await retrying(patience, signal, () =>
       client.exchange({ method: "HEAD", ...object, signal }, async (answer) => answer),
     );
   } catch (failure) {
-    if (failure instanceof S3Error && failure.status === 404) return undefined;
+    if (failure instanceof StorageError && failure.status === 404) return undefined;
     throw failure;
   }
 }

@@ -1,11 +1,9 @@
-/** What all transfers of one instance share: one client, one patience, one set of bounds. */
+/** What all transfers of one instance share: one patience, one set of bounds. */
 import { Slots, Turns } from "./bounded.ts";
 import type { TransferSettings } from "./ports.ts";
 import type { Patience } from "./retry.ts";
-import { S3Client } from "./s3-client.ts";
 
-export interface Store {
-  client: S3Client;
+export interface SharedBounds {
   patience: Patience;
   concurrentFiles: number;
   concurrentRequests: number;
@@ -15,14 +13,12 @@ export interface Store {
   keys: Turns;
 }
 
-export function createStore(settings: TransferSettings): Store {
+export function createBounds(settings: TransferSettings): SharedBounds {
   const concurrentFiles = settings.concurrentFiles ?? 8;
-  const concurrentRequests = settings.concurrentRequests ?? 16;
   return {
-    client: new S3Client(settings, concurrentRequests),
     patience: { tries: settings.tries ?? 6, backoffBaseMs: settings.backoffBaseMs ?? 500 },
     concurrentFiles,
-    concurrentRequests,
+    concurrentRequests: settings.concurrentRequests ?? 16,
     files: new Slots(concurrentFiles),
     keys: new Turns(),
   };

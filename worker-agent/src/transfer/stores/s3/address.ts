@@ -1,5 +1,5 @@
 /** Where an object lives: bucket and key as a URL of which every character survives signing. */
-import { Refused } from "./failures.ts";
+import { Refused } from "../../failures.ts";
 
 /** Every character but the unreserved ones of RFC 3986 is escaped, as SigV4 asks; "/" stays. */
 export function escapeKey(key: string): string {
