@@ -16,10 +16,14 @@ export const FilesQuery = z.object({
 export type FilesQuery = z.infer<typeof FilesQuery>;
 
 /** `prefix` must be said, though it may be empty: everything. */
-export const FilesDeletion = z.object({ prefix: ManagedPrefix, cursor: Cursor });
+export const FilesDeletion = z.object({
+  prefix: ManagedPrefix,
+  cursor: Cursor,
+  limit: z.coerce.number().int().min(1).max(limits.pageSize).default(limits.pageSize),
+});
 export type FilesDeletion = z.infer<typeof FilesDeletion>;
 export const FilesDeleted = z.object({
-  count: z.int().describe("Files deleted by this call, at most 1,000"),
+  count: z.int().describe("Files deleted by this call"),
   next_cursor: z.string().nullable().describe("There may be more: call again with it. Null: nothing is left"),
 });
 export type FilesDeleted = z.infer<typeof FilesDeleted>;

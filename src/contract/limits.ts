@@ -31,6 +31,11 @@ export const limits = {
   objectBytes: 5 * 1024 ** 4,
   partBytes: 5 * 1024 ** 3,
   parts: 10_000,
+  /**
+   * What one request carries through the API, where bytes stream through it: the body that Cloudflare takes on its smaller plans. Larger
+   * objects go in parts.
+   */
+  streamedBytes: 100_000_000,
   /** Of one generation: 400 GB in chunks of 8 MiB. Its list is read by a Worker of 128 MB. */
   generationChunks: 50_000,
   /** 16 MiB hold the names of some 100,000 files. */

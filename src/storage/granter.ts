@@ -2,7 +2,7 @@
  * Permissions to move the bytes of one object, as URLs. Two ways to make them, and whoever uses one cannot tell which: presigned
  * ones of the bucket's S3 side, and the API's own, through which bytes stream (docs/storage.md, "Grants").
  */
-import type { Grant } from "../contract/index.ts";
+import { type Grant, limits } from "../contract/index.ts";
 import { type Config, hasManagedStorage } from "../env.ts";
 import type { BucketKey } from "./keys.ts";
 import { base64OfHex } from "./md5.ts";
@@ -39,15 +39,12 @@ export interface Granter {
 /** A URL's time is cut to the second; who is told so many seconds has them whole. */
 const lostToRounding = 1;
 
-/** What Cloudflare takes as the body of one request on its smaller plans; larger objects go in parts. */
-export const streamedBytes = 100_000_000;
-
 /** `apiOrigin`: where whoever asks reaches this API. */
 export function granterOf(config: Config, apiOrigin: string): Granter {
   const { s3, signingKey } = config;
   if (!hasManagedStorage(config)) throw new Error("there is no managed storage to grant");
   return {
-    maxBytes: s3 ? Number.POSITIVE_INFINITY : streamedBytes,
+    maxBytes: s3 ? Number.POSITIVE_INFINITY : limits.streamedBytes,
     async grant(access, seconds) {
       const headers = access.method === "PUT" ? headersOf(access) : {};
       const url = s3

@@ -14,15 +14,24 @@ export async function receive(
   write: Write,
   body: ReadableStream<Uint8Array> | null,
 ): Promise<Received> {
-  const measured = new Measured(write.size, write.part ? write.md5 : undefined);
-  const stream = (body ?? empty())
-    .pipeThrough(measured.transform)
-    .pipeThrough(new FixedLengthStream(write.size));
-  const outcome = await r2Outcome(() => store(bucket, write, stream)).catch((error: unknown) => {
-    // It was we who broke the stream off.
-    if (measured.fault === null) throw error;
-    return { fault: measured.fault };
-  });
+  // R2 checks the MD5 of objects itself, but not that of parts.
+  const check = write.part && write.md5 !== undefined ? new Md5Check(write.md5) : null;
+  const source = body ?? empty();
+  // R2 wants to know the length beforehand; this also breaks off whatever is longer or shorter.
+  const sized = new FixedLengthStream(write.size);
+  const piped = (check ? source.pipeThrough(check.transform) : source).pipeTo(sized.writable).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  const outcome = await r2Outcome(() => store(bucket, write, sized.readable)).catch(
+    async (error: unknown) => {
+      // Was it we who broke the stream off?
+      const broken = await piped;
+      if (check?.failed) return { fault: "checksum" as const };
+      if (saysSize(broken) || saysSize(error)) return { fault: "size" as const };
+      throw error;
+    },
+  );
   if ("value" in outcome) {
     return outcome.value === null ? { ok: false, reason: "exists" } : { ok: true, etag: outcome.value.etag };
   }
@@ -51,33 +60,31 @@ function store(bucket: R2Bucket, write: Write, stream: ReadableStream): Promise<
   });
 }
 
-/** Lets bytes through and breaks off what is longer, shorter or other than told. R2 checks the MD5 of objects, but not of parts. */
-class Measured {
-  fault: "size" | "checksum" | null = null;
+/** Lets bytes through, and fails at their end if they are not those of this MD5. */
+class Md5Check {
+  failed = false;
   readonly transform: TransformStream<Uint8Array, Uint8Array>;
 
-  constructor(size: number, md5: string | undefined) {
-    const digest = md5 === undefined ? null : new crypto.DigestStream("MD5");
-    const writer = digest?.getWriter();
-    let bytes = 0;
-    const fail = (fault: "size" | "checksum"): never => {
-      this.fault = fault;
-      throw new Error(`the body has another ${fault} than was told`);
-    };
+  constructor(md5: string) {
+    const digest = new crypto.DigestStream("MD5");
+    const writer = digest.getWriter();
     this.transform = new TransformStream({
       transform: async (chunk, controller) => {
-        bytes += chunk.byteLength;
-        if (bytes > size) fail("size");
-        await writer?.write(chunk);
+        await writer.write(chunk);
         controller.enqueue(chunk);
       },
       flush: async () => {
-        if (bytes < size) fail("size");
-        await writer?.close();
-        if (digest && hex(await digest.digest) !== md5) fail("checksum");
+        await writer.close();
+        this.failed = hex(await digest.digest) !== md5;
+        if (this.failed) throw new Error("the body has another MD5 than was told");
       },
     });
   }
+}
+
+/** Too many bytes fail where they are written, too few where they are read. */
+function saysSize(error: unknown): boolean {
+  return error instanceof TypeError && error.message.includes("FixedLengthStream");
 }
 
 function hex(bytes: ArrayBuffer): string {

@@ -47,10 +47,10 @@ afterAll(async () => {
   if (directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 });
 
-/** The section's shell blocks: the API's start, user and job, the agent, a look at the result. */
-function readBlocks(): string[] {
+/** A section's shell blocks. */
+function readBlocks(heading: string): string[] {
   const readme = readFileSync(join(projectRoot, "README.md"), "utf8");
-  const section = /^## Submit a job\n(.*?)^#{2,3} /ms.exec(readme)?.[1] ?? "";
+  const section = new RegExp(`^${heading}\\n(.*?)^#{2,3} `, "ms").exec(readme)?.[1] ?? "";
   return [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? "");
 }
 
@@ -76,7 +76,9 @@ async function paste(script: string): Promise<{ code: number | null; said: strin
 it.skipIf(missing.length > 0)(
   `the README's job completes, and nothing outside of dist/ changes${missing.length > 0 ? ` (missing here: ${missing})` : ""}`,
   async () => {
-    const [start, submit, agent, look, ...others] = readBlocks();
+    // The API's start, user and job, the agent, a look at the result; and files without S3 keys.
+    const [start, submit, agent, look, ...others] = readBlocks("## Submit a job");
+    const [files] = readBlocks("### Fetch results without S3 keys");
     expect(start).toBe("npm run dev\n");
     expect(others).toEqual([]);
     const before = filesOutsideDist();
@@ -85,10 +87,12 @@ it.skipIf(missing.length > 0)(
     // The last look goes through wrangler into the checkout's own state; the bucket is asked below instead.
     const lookByHttp = (look ?? "").replace(/^npm run .*wrangler.*\n/m, "");
 
-    const { code, said } = await paste([here, agent, lookByHttp].join("\n"));
+    const { code, said } = await paste([here, agent, lookByHttp, files].join("\n"));
     expect(code, said).toBe(0);
     expect(said).toContain('"status": "completed"');
     expect(said).toContain('"machine_id": "my-laptop"');
+    expect(said).toContain("inputs/a.txt, 10 bytes");
+    expect(said).toMatch(/some input\s*some input/);
     const written = await openBucket(api.s3Endpoint).get("hello/hello.txt");
     expect(written).toBe("hello from my-laptop\n");
     expect(filesOutsideDist()).toEqual(before);

@@ -1,13 +1,12 @@
 /** One file of the organization, by its path: `GET` (and `HEAD`), `PUT`, `DELETE /files/KEY`. Bytes stream through the API. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { Message } from "../../contract/index.ts";
+import { limits, Message } from "../../contract/index.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { storesOf } from "../../middleware/storage.ts";
 import { requireManagedStorage } from "../../middleware/under-lease.ts";
 import { deleteFiles } from "../../storage/delete-files.ts";
-import { streamedBytes } from "../../storage/granter.ts";
 import { type BucketKey, fileKey } from "../../storage/keys.ts";
 import { locate } from "../../storage/locate.ts";
 import { receive } from "../../storage/receive.ts";
@@ -57,7 +56,7 @@ export async function writeFile(c: Context<AppEnv>): Promise<Response> {
   const write = {
     method: "PUT" as const,
     key: fileKey(c.var.principal.userId, keyOfPath(c)),
-    size: contentLength(c, streamedBytes),
+    size: contentLength(c, limits.streamedBytes),
     contentType: c.req.header("content-type"),
     contentEncoding: c.req.header("content-encoding"),
     onlyIfAbsent: c.req.header("if-none-match") === "*",

@@ -1,5 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
-import { FilesDeleted, FilesDeletion, FilesQuery, limits, StoredFileList } from "../../contract/index.ts";
+import { FilesDeleted, FilesDeletion, FilesQuery, StoredFileList } from "../../contract/index.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import { storesOf } from "../../middleware/storage.ts";
 import { requireManagedStorage } from "../../middleware/under-lease.ts";
@@ -33,9 +33,9 @@ const remove = createRoute({
 });
 export const deletePrefix = operation(remove, async (c) => {
   requireManagedStorage(c);
-  const { prefix, cursor } = c.req.valid("query");
+  const { prefix, cursor, limit } = c.req.valid("query");
   const { userId } = c.var.principal;
-  const bite = { prefix, after: cursor ?? "", limit: limits.pageSize };
+  const bite = { prefix, after: cursor ?? "", limit };
   const { files, after } = await listFiles(storesOf(c), userId, bite);
   const keys = files.map(({ key }) => key);
   const done = keys.length === 0 || (await deleteFiles(storesOf(c), userId, keys));

@@ -4,10 +4,11 @@
  */
 import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { limits } from "../../contract/index.ts";
 import { configOf } from "../../env.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
-import { type Access, streamedBytes, type Write } from "../../storage/granter.ts";
+import type { Access, Write } from "../../storage/granter.ts";
 import { receive } from "../../storage/receive.ts";
 import { objectPath, SignedQuery, verifySignedUrl } from "../../storage/sign-url.ts";
 import { createRouter, operation, refusals } from "../operation.ts";
@@ -44,7 +45,7 @@ const writeRoute = createRoute({
 const writeObject = operation(writeRoute, async (c) => {
   const access = await permittedBy(c, "PUT", c.req.valid("query"));
   const write = access as Write;
-  const length = contentLength(c, streamedBytes);
+  const length = contentLength(c, limits.streamedBytes);
   if (length !== write.size) {
     throw new ApiError("invalid_request", {
       problem: `Content-Length is not ${write.size}, as was permitted`,

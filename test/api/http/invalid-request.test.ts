@@ -29,7 +29,7 @@ describe("a refusal speaks of fields, not of JavaScript", () => {
     ["compression: must be true or false", submission({ compression: "yes" })],
     ["sync: must be an object", submission({ sync: [] })],
     ["sync.after[0].direction: is missing", submission({ sync: { after: [rule] } })],
-    ["sync.before[0].bucket: is missing", submission({ sync: { before: [{ ...rule, bucket: undefined }] } })],
+    ["sync.before[0].prefix: is missing", submission({ sync: { before: [{ ...rule, prefix: undefined }] } })],
     ["webhook: is not an http(s) URL", submission({ webhook: "not a url" })],
     ["must be an object", null],
   ])("%s", async (message, body) => {

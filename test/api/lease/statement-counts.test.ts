@@ -83,6 +83,29 @@ test("what each hot route costs", async () => {
     post("/leases/renew", { machine_id: "m", container_group_id: group, leases }),
     200,
   );
+  // Of managed storage: names and URLs cost nothing, but a key that an output may stand under is looked up.
+  const storage = (what: string, fields: Record<string, unknown>) =>
+    cost(post(`/jobs/${first.id}/storage/${what}`, { ...holderOf(first), ...fields }), 200);
+  const digests = { sha256: "a".repeat(64), md5: "b".repeat(32) };
+  const chunk = { kind: "put_chunk", generation: 1, size: 1, ...digests };
+  const upload_id = `${crypto.randomUUID()}.id`;
+  const writes = [
+    { kind: "put", area: "files", key: "k", size: 1 },
+    { kind: "part", area: "files", key: "k", upload_id, part_number: 1, size: 1 },
+    chunk,
+    { ...chunk, kind: "put_manifest" },
+    { kind: "get_chunk", attempt: 1, generation: 1, sha256: digests.sha256 },
+    { kind: "get_manifest", attempt: 1, generation: 1, sha256: digests.sha256 },
+  ];
+  const five = (request: unknown) => Array.from({ length: 5 }, () => request);
+  costs["grants to write, and of chunks"] = await storage("grants", { requests: writes.flatMap(five) });
+  const reads = ["a", "b", "c"].map((key) => ({ kind: "get", key }));
+  costs["grants to read"] = await storage("grants", { requests: reads });
+  costs["list of files"] = await storage("list", { prefix: "" });
+  costs["delete of files"] = await storage("delete", { keys: ["a", "b"] });
+  await env.CHECKPOINTS.put(`outputs/${user.id}/${first.id}/1/o`, "x");
+  costs["outputs recorded"] = await storage("outputs", { files: [{ key: "o", size: 1 }] });
+  costs["upload begun"] = await storage("uploads", { area: "files", key: "k" });
   costs.get = await cost(() => send<Job>("GET", `/jobs/${first.id}`, { key }), 200);
   costs.completed = await cost(post(`/jobs/${first.id}/completed`, holderOf(first)), 200);
   costs["completed repeated"] = await cost(post(`/jobs/${first.id}/completed`, holderOf(first)), 200);
@@ -104,6 +127,12 @@ test("what each hot route costs", async () => {
     "claim repeated": 1,
     heartbeat: 0,
     "renew two leases": 0,
+    "grants to write, and of chunks": 0,
+    "grants to read": 1,
+    "list of files": 1,
+    "delete of files": 1,
+    "outputs recorded": 1,
+    "upload begun": 0,
     get: 1,
     completed: 2,
     "completed repeated": 1,
