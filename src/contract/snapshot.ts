@@ -31,7 +31,10 @@ export const CommitRequest = LeaseProof.extend({
 });
 export type CommitRequest = z.infer<typeof CommitRequest>;
 
-/** `missing`: chunks that the manifest names and the storage lacks, at most 100 of them; nothing was committed. */
+/**
+ * `missing`: chunks that the manifest names and that the storage lacks, or that the base does not name; or the manifest itself.
+ * At most 100 of them, to be sent in this generation; nothing was committed.
+ */
 export const CommitAnswer = z.discriminatedUnion("committed", [
   z.object({ committed: z.literal(true) }),
   z.object({ committed: z.literal(false), missing: z.array(Sha256) }),

@@ -9,6 +9,7 @@ export function printReport(report: Report, wallSeconds: number): void {
     ["jobs", `${report.jobs} (${list(report.ends)})`],
     ["attempts", String(report.attempts)],
     ["interruptions", String(report.interruptions)],
+    ["generations", String(report.commits)],
     ["faults injected", `${sum(report.faults)} (${list(report.faults)})`],
     ["zombie effects refused", `${sum(report.refusals)} (${list(report.refusals)})`],
     ["invariants checked", `${report.checks.size}, ${sum(report.checks)} times`],

@@ -49,6 +49,8 @@ export interface Report {
   ends: Map<string, number>;
   attempts: number;
   interruptions: number;
+  /** Generations of snapshots. */
+  commits: number;
   faults: Map<string, number>;
   refusals: Map<string, number>;
   checks: Map<string, number>;
@@ -158,6 +160,7 @@ export async function simulate(options: Options): Promise<Report> {
     ends,
     attempts,
     interruptions,
+    commits: judge.storage.commits,
     faults: faults.counts,
     refusals: judge.refusals,
     checks: verdict.checks,

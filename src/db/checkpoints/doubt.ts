@@ -36,7 +36,7 @@ export function doubtCorrupt(write: DoubtWrite): Statement[] {
             WHERE seq = ?4 AND json_array_length(doubts) < ${mostDoubts}
               AND NOT EXISTS (SELECT 1 FROM json_each(doubts)
                 WHERE value ->> 'machine' = ?5 AND value ->> 'object' = ?6)
-              AND ?2 = prefix AND ${fence}`,
+              AND ${fence}`,
       params: [jobId, prefix, attempt, write.headSeq, machineId, object],
     },
     {

@@ -4,11 +4,10 @@
  */
 import type { Statement } from "../statement.ts";
 
-/**
- * A URL lives for 305 s at most (people's for an hour, but those write below a root that its organization has lost), and what began
- * in time may end later.
- */
+/** An agent's URL lives for 305 s at most, and what began in time may end later. */
 export const garbageDelayMs = 15 * 60_000;
+/** A person's URL lives for an hour, and writes below the root of an organization that may be gone by then. */
+export const rootGarbageDelayMs = 75 * 60_000;
 
 const note = "INSERT INTO storage_garbage (prefix, due)";
 /** Noted twice: the later time holds. The WHERE lets SQLite tell this clause from a join's. */

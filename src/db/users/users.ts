@@ -1,5 +1,5 @@
 import type { Statement } from "../statement.ts";
-import { discardUsersStorage, garbageDelayMs } from "../storage/garbage.ts";
+import { discardUsersStorage, rootGarbageDelayMs } from "../storage/garbage.ts";
 
 /** The admin's row; the admin is known by the key of the deployment, never by this row's name. */
 export const admin = { id: "00000000-0000-4000-8000-000000000001", username: "admin" } as const;
@@ -25,7 +25,7 @@ export interface UserRecord {
 /** All users but the admin with what they have in storage, and every token; the admin's key is no token and stays. */
 export function clearUsers(nowMs: number): Statement[] {
   return [
-    ...discardUsersStorage(admin.id, nowMs + garbageDelayMs),
+    ...discardUsersStorage(admin.id, nowMs + rootGarbageDelayMs),
     { sql: "DELETE FROM tokens", params: [] },
     { sql: "DELETE FROM users WHERE id <> ?1", params: [admin.id] },
   ];

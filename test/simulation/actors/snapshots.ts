@@ -251,6 +251,8 @@ export class Snapshots {
       if (outcome?.kind === "superseded")
         this.#world.judge.storage.commitRefused(this.#attempt.jobId, manifest.key);
       if (outcome !== null && outcome.kind !== "unknown") return outcome;
+      // What cost the answer often takes the node with it.
+      this.#machine.cutOff(this.#world.faults.ofLostAnswer());
       if (mayAbandon) return "abandoned";
       await this.#pause(this.#world.random.between(0.5, 5) * second);
     }

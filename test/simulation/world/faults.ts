@@ -147,6 +147,13 @@ export class Faults {
     return this.#random.logBetween(30 * second, 5 * minute);
   }
 
+  /** How long a line stays dead that has swallowed an answer; 0: it was only that one. */
+  ofLostAnswer(): number {
+    if (!this.on || !this.#random.chance(0.25)) return 0;
+    this.count("line failed");
+    return this.#random.logBetween(minute, 20 * minute);
+  }
+
   /** Of one alarm when it is due. */
   ofAlarm(): { kind: "late"; lateMs: number } | { kind: "lost" | "doubled" } | null {
     const random = this.#random;
