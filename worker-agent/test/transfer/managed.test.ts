@@ -37,6 +37,14 @@ test("inputs come without any credential on the node, all pages of them", async 
   expect(server.seen("list").length).toBe(4);
 });
 
+test("wishes for many small files go together, and each URL is used", async () => {
+  const { server, transfers, context } = await setUp();
+  for (let number = 0; number < 100; number += 1) server.put(`in/${number}`, "x");
+  await transfers.download([inputs], context);
+  const asked = server.seen("grants").flatMap(({ body }) => (body as { requests: unknown[] }).requests);
+  expect([server.seen("grants").length, asked.length, server.seen("get").length]).toEqual([7, 100, 100]);
+});
+
 test("outputs go to the attempt's own place, and are recorded once they were found right", async () => {
   const { server, transfers, context, out } = await setUp();
   await mkdir(join(out, "sub"));
