@@ -99,13 +99,10 @@ export class MirrorLedger {
 
   /** Files to upload now, the one written first first. `force`: at the end, when there is nothing to wait for. */
   due(nowMs: number, force: boolean): Entry[] {
-    return [...this.#entries.values()].filter((entry) => this.isDue(entry, nowMs, force)).sort(byMtime);
-  }
-
-  /** Whether this one still is. */
-  isDue(entry: Entry, nowMs: number, force: boolean): boolean {
-    if (!entry.latest || entry.waitingSinceScan === undefined || entry.busy) return false;
-    return force ? entry.failedAtScan !== this.#scan : this.#dueAtMs(entry) <= nowMs;
+    return [...this.#entries.values()]
+      .filter((entry) => entry.latest && entry.waitingSinceScan !== undefined && !entry.busy)
+      .filter((entry) => (force ? entry.failedAtScan !== this.#scan : this.#dueAtMs(entry) <= nowMs))
+      .sort(byMtime);
   }
 
   #dueAtMs(entry: Entry): number {

@@ -207,15 +207,13 @@ export class DirectoryMirror implements Mirror {
     this.#startTransfers();
   }
 
-  /** Takes from the lists and never looks at all files: it is called for each transfer that ends. */
+  /**
+   * Takes from the lists and never looks at all files: it is called for each transfer that ends. Whatever else touches an entry
+   * is a scan, which makes new lists.
+   */
   #startTransfers(): void {
     if (this.#ended || this.#context.signal.aborted) return;
-    const [nowMs, atEnd] = [performance.now(), this.#finishing.signal.aborted];
     for (let entry = this.#uploads.at(-1); entry; entry = this.#uploads.at(-1)) {
-      if (!this.#ledger.isDue(entry, nowMs, atEnd)) {
-        this.#uploads.pop();
-        continue;
-      }
       const mayStart =
         this.#uploads.length > orderedTail
           ? this.#transfers.size < this.#bounds.concurrentFiles
@@ -226,7 +224,7 @@ export class DirectoryMirror implements Mirror {
     }
     // Files that had to be up first may be by now.
     if (this.#uploads.length === 0 && this.#deletes.length === 0 && this.#transfers.size === 0)
-      this.#deletes = this.#ledger.deletable(nowMs, atEnd);
+      this.#deletes = this.#ledger.deletable(performance.now(), this.#finishing.signal.aborted);
     while (this.#deletes.length > 0 && this.#transfers.size < this.#bounds.concurrentFiles) {
       const entry = this.#deletes.pop();
       if (entry && !entry.busy) this.#start(this.#delete(entry));
