@@ -1,5 +1,5 @@
 /**
- * Writes that come while D1 is being asked go there together, in one transaction, once it has answered: a D1 database runs
+ * Writes that come while D1 is busy with two others go there together, in one transaction, once it has answered: a D1 database runs
  * one at a time anyway, and what a transaction costs beyond its statements is most of it (docs/performance.md).
  *
  * Each of them is fenced on its own and its side effects hang on its own operation id, so that sharing changes
@@ -9,6 +9,11 @@ import type { D1Port } from "../db/d1-port.ts";
 import type { SqlRecord } from "../db/job-record.ts";
 import type { Statement } from "../db/statement.ts";
 
+/**
+ * Transactions under way at once. One would gather the most, but a call that hangs (D1 allows 30 s) would hold up the whole
+ * group; with two the other goes on.
+ */
+const maxUnderWay = 2;
 /** Statements of one transaction: some milliseconds, of the 30 s that D1 allows. One caller's own may be more. */
 const maxStatements = 100;
 
@@ -21,7 +26,7 @@ interface Waiting {
 export class SharedBatches implements D1Port {
   readonly #d1: D1Port;
   #waiting: Waiting[] = [];
-  #underWay = false;
+  #underWay = 0;
   /** After an error, until nothing waits: whose statement D1 refuses shall not take the others along again and again. */
   #oneByOne = false;
 
@@ -32,14 +37,14 @@ export class SharedBatches implements D1Port {
   batch(statements: Statement[]): Promise<SqlRecord[][]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ statements, resolve, reject });
-      if (!this.#underWay) void this.#run();
+      if (this.#underWay < maxUnderWay) void this.#run();
     });
   }
 
   async #run(): Promise<void> {
-    this.#underWay = true;
+    this.#underWay++;
     while (this.#waiting.length > 0) await this.#write(this.#next());
-    this.#underWay = false;
+    this.#underWay--;
     this.#oneByOne = false;
   }
 
