@@ -5,6 +5,12 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Log, reasonOf } from "./log.ts";
+import { pause } from "./pause.ts";
+
+/** A file that takes so long to put into words is long… */
+const longMs = 5;
+/** …and is not begun again before so many times as long. */
+const restShare = 10;
 
 /** Ended jobs beyond these are forgotten: an agent may run for months. */
 const endedJobsMax = 100;
@@ -68,8 +74,13 @@ export class StateFile {
       this.#dirty = false;
       try {
         await mkdir(dirname(this.#path), { recursive: true });
-        await writeFile(temporary, JSON.stringify({ start: this.#start, jobs: this.#jobs }, null, 2));
+        const beganMs = performance.now();
+        const text = JSON.stringify({ start: this.#start, jobs: this.#jobs }, null, 2);
+        const tookMs = performance.now() - beganMs;
+        await writeFile(temporary, text);
         await rename(temporary, this.#path);
+        // With a hundred thousand active uploads this is work, and it must not be all that the agent does.
+        if (tookMs > longMs) await pause(tookMs * restShare);
       } catch (error) {
         // A full disk must not end a job that could do without this file.
         this.#log.warn("state file not written", { reason: reasonOf(error) });

@@ -74,6 +74,11 @@ export class ApiServer {
     this.#find(jobId).refusal = reason;
   }
 
+  /** What its first attempt's calls prove their lease with. */
+  firstLease(jobId: string): { jobId: string; attempt: number; token: string } {
+    return { jobId, attempt: 1, token: this.#find(jobId).token };
+  }
+
   /** How the job was reported to have ended. */
   endOf(jobId: string): ReportRoute | undefined {
     return this.#find(jobId).end;

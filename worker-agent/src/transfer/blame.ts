@@ -26,13 +26,16 @@ export function blameOfErrno(errno: string | undefined): Blame {
   return errno !== undefined && nodeErrnos.has(errno) ? "node" : "config";
 }
 
-/** S3 says these with status 400, though they are about the moment and not about the request. */
+/** S3 says these with status 400 or 409, though they are about the moment and not about the request. */
 const passingCodes = new Set([
   "RequestTimeout",
   "SlowDown",
   "InternalError",
   "ServiceUnavailable",
   "Throttling",
+  // Two writes of one key at once, one of them on condition.
+  "ConditionalRequestConflict",
+  "OperationAborted",
 ]);
 
 /** Whether a storage's answer that is no is about the moment, so that the same request may go well in the next. */

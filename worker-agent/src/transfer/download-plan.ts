@@ -3,11 +3,12 @@ import { join, resolve } from "node:path";
 import type { DownloadRule } from "../../../src/contract/index.ts";
 import { Refused } from "./failures.ts";
 import { isOwnFile } from "./object-key.ts";
-import type { ListedObject, ObjectStore } from "./object-store.ts";
+import type { ListedObject, ObjectReader, ObjectStore } from "./object-store.ts";
 import { patternOf } from "./patterns/rule-pattern.ts";
 
 export interface PlannedDownload {
   store: ObjectStore;
+  reader: ObjectReader;
   key: string;
   /** As listed. */
   sizeBytes: number;
@@ -41,7 +42,7 @@ export async function planDownloads(
       throw new Refused(
         `both "${store.describe(other.key)}" and "${store.describe(key)}" would be written to ${path}`,
       );
-    plan.set(path, { store, key, sizeBytes, root, path, expand });
+    plan.set(path, { store, reader: store.reader(key), key, sizeBytes, root, path, expand });
   }
   return plan;
 }

@@ -20,6 +20,10 @@ import { judge } from "./retry.ts";
 import { SafeRoot } from "./safe-directory.ts";
 import type { SharedBounds } from "./shared-bounds.ts";
 
+/** Files that are announced together, twice as many as come at once, and up to which size. */
+const announcedFiles = 16;
+const announcedBytes = 1024 * 1024;
+
 export interface PlacedRule {
   rule: DownloadRule;
   store: ObjectStore;
@@ -36,9 +40,10 @@ export async function download(
   const roots = new Map<string, SafeRoot>();
   const plan = await planAll(rules, context);
   await forEachBounded(
-    plan,
+    plan.entries(),
     bounds.concurrentFiles,
-    async (file) => {
+    async ([index, file]) => {
+      if (index % announcedFiles === 0) announce(plan.slice(index, index + announcedFiles), signal);
       const root = roots.get(file.root) ?? new SafeRoot(file.root);
       roots.set(file.root, root);
       const object = file.store.describe(file.key);
@@ -60,8 +65,13 @@ export async function download(
   return known;
 }
 
+/** Small files are done sooner than a question about each of them. Large ones would come long after it. */
+function announce(files: PlannedDownload[], signal: AbortSignal): void {
+  for (const { reader, sizeBytes } of files) if (sizeBytes <= announcedBytes) reader.announce(signal);
+}
+
 /** Where two rules write one file, the later rule wins, as it would if they were carried out one by one. */
-async function planAll(rules: PlacedRule[], context: TransferContext): Promise<Iterable<PlannedDownload>> {
+async function planAll(rules: PlacedRule[], context: TransferContext): Promise<PlannedDownload[]> {
   const plans = await Promise.all(
     rules.map(async ({ rule, store }) => {
       try {
@@ -74,7 +84,7 @@ async function planAll(rules: PlacedRule[], context: TransferContext): Promise<I
       }
     }),
   );
-  return new Map(plans.flatMap((plan) => [...plan])).values();
+  return [...new Map(plans.flatMap((plan) => [...plan])).values()];
 }
 
 /** @returns the bytes that came over the wire. */
@@ -103,14 +113,19 @@ async function downloadFile(
 async function fetchInto(
   path: string,
   bounds: SharedBounds,
-  { store, key, sizeBytes }: PlannedDownload,
+  { store, reader, key, sizeBytes }: PlannedDownload,
   signal: AbortSignal,
   context: TransferContext,
 ): Promise<number> {
   const handle = await onDisk(path, open(path, "wx+"));
   try {
-    return await fetchVerified(store, key, { handle, path, sizeBytes }, bounds, signal, (problem) =>
-      context.onProblem?.(`${store.describe(key)}: ${problem}`),
+    return await fetchVerified(
+      reader,
+      store.etagsAreMd5,
+      { handle, path, sizeBytes },
+      bounds,
+      signal,
+      (problem) => context.onProblem?.(`${store.describe(key)}: ${problem}`),
     );
   } finally {
     await handle.close();

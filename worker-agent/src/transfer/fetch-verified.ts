@@ -7,7 +7,7 @@ import { fileRange } from "./file-body.ts";
 import { hashed } from "./file-content.ts";
 import { type FetchedObject, getObject } from "./get-object.ts";
 import { getInRanges, rangesFromBytes } from "./get-ranges.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { ObjectReader } from "./object-store.ts";
 import type { SharedBounds } from "./shared-bounds.ts";
 import type { TargetFile } from "./target-file.ts";
 
@@ -16,8 +16,9 @@ const fetchesMax = 3;
 
 /** @returns the object's size. */
 export async function fetchVerified(
-  store: ObjectStore,
-  key: string,
+  reader: ObjectReader,
+  /** An ETag that looks like an MD5 is one. */
+  etagsAreMd5: boolean,
   /** `sizeBytes`: as listed; the object may have another by now. */
   file: TargetFile & { sizeBytes: number },
   bounds: SharedBounds,
@@ -26,14 +27,14 @@ export async function fetchVerified(
 ): Promise<number> {
   let before: string | undefined;
   for (let fetches = 1; ; fetches += 1) {
-    const { sizeBytes, claimedMd5 } = await fetch(store, key, file, bounds, signal);
+    const { sizeBytes, claimedMd5 } = await fetch(reader, file, bounds, signal);
     if (claimedMd5 === undefined) return sizeBytes;
     signal.throwIfAborted();
     const md5 = await hashed(fileRange(file.handle, file.path, { offsetBytes: 0, lengthBytes: sizeBytes }));
     if (md5 === claimedMd5) return sizeBytes;
     const problem = `its content has the MD5 ${md5}, and its ETag is ${claimedMd5}`;
     // The same bytes twice: then it is the ETag that is no MD5, whatever it looks like.
-    if (!store.etagsAreMd5 && md5 === before) {
+    if (!etagsAreMd5 && md5 === before) {
       onProblem(`${problem}, twice: taken as it is`);
       return sizeBytes;
     }
@@ -44,13 +45,11 @@ export async function fetchVerified(
 }
 
 async function fetch(
-  store: ObjectStore,
-  key: string,
+  reader: ObjectReader,
   file: TargetFile & { sizeBytes: number },
   { patience, concurrentRequests }: SharedBounds,
   signal: AbortSignal,
 ): Promise<FetchedObject> {
-  const reader = store.reader(key);
   const fetched =
     file.sizeBytes >= rangesFromBytes
       ? await getInRanges(reader, patience, file, concurrentRequests, signal)

@@ -60,6 +60,9 @@ export class DirectoryMirror implements Mirror {
   /** Ends the loop, not the transfers. */
   readonly #finishing = new AbortController();
   readonly #transfers = new Set<Promise<void>>();
+  /** The next one last. */
+  #uploads: Entry[] = [];
+  #deletes: Entry[] = [];
   readonly #announced: AnnouncedUploads;
   #loop: Promise<void> = Promise.resolve();
   #rootIdentity: string | undefined;
@@ -138,7 +141,7 @@ export class DirectoryMirror implements Mirror {
       while (!this.#finishing.signal.aborted) {
         const beganMs = performance.now();
         await this.#scan();
-        this.#startTransfers();
+        this.#plan();
         await this.#timer.rest(
           performance.now() - beganMs,
           this.#ledger.nextLookMs(),
@@ -154,7 +157,7 @@ export class DirectoryMirror implements Mirror {
     for (let scans = 1; scans <= finalScans; scans += 1) {
       this.#throwIfEnded();
       await this.#scan();
-      this.#startTransfers();
+      this.#plan();
       while (this.#transfers.size > 0) await Promise.race(this.#transfers);
       this.#throwIfEnded();
       if (this.#ledger.settled) break;
@@ -195,25 +198,36 @@ export class DirectoryMirror implements Mirror {
     return keyOf(this.#rule.prefix, relativePath, this.#context.compression);
   }
 
+  /** What this scan has shown to be due; what becomes due later is for the next one, which is never far. */
+  #plan(): void {
+    const [nowMs, atEnd] = [performance.now(), this.#finishing.signal.aborted];
+    this.#uploads = this.#ledger.due(nowMs, atEnd).reverse();
+    this.#deletes = this.#ledger.deletable(nowMs, atEnd);
+    for (const entry of this.#uploads.toReversed()) this.#announced.began(entry);
+    this.#startTransfers();
+  }
+
+  /**
+   * Takes from the lists and never looks at all files: it is called for each transfer that ends. Whatever else touches an entry
+   * is a scan, which makes new lists.
+   */
   #startTransfers(): void {
     if (this.#ended || this.#context.signal.aborted) return;
-    const nowMs = performance.now();
-    const atEnd = this.#finishing.signal.aborted;
-    const due = this.#ledger.due(nowMs, atEnd);
-    for (const entry of due) this.#announced.began(entry);
-    let waiting = due.length;
-    for (const entry of due) {
+    for (let entry = this.#uploads.at(-1); entry; entry = this.#uploads.at(-1)) {
       const mayStart =
-        waiting > orderedTail
+        this.#uploads.length > orderedTail
           ? this.#transfers.size < this.#bounds.concurrentFiles
           : this.#transfers.size === 0;
       if (!mayStart) break;
-      waiting -= 1;
+      this.#uploads.pop();
       this.#start(this.#upload(entry));
     }
-    for (const entry of this.#ledger.deletable(nowMs, atEnd)) {
-      if (this.#transfers.size >= this.#bounds.concurrentFiles) break;
-      this.#start(this.#delete(entry));
+    // Files that had to be up first may be by now.
+    if (this.#uploads.length === 0 && this.#deletes.length === 0 && this.#transfers.size === 0)
+      this.#deletes = this.#ledger.deletable(performance.now(), this.#finishing.signal.aborted);
+    while (this.#deletes.length > 0 && this.#transfers.size < this.#bounds.concurrentFiles) {
+      const entry = this.#deletes.pop();
+      if (entry && !entry.busy) this.#start(this.#delete(entry));
     }
   }
 
@@ -223,7 +237,8 @@ export class DirectoryMirror implements Mirror {
       .finally(() => {
         this.#transfers.delete(transfer);
         this.#startTransfers();
-        this.#timer.hint();
+        // While others are under way, a look for what has changed meanwhile can wait for its time.
+        if (this.#transfers.size === 0) this.#timer.hint();
       });
     this.#transfers.add(transfer);
   }
@@ -277,6 +292,8 @@ export class DirectoryMirror implements Mirror {
   #end(failure: unknown): void {
     const reason =
       failure instanceof LocalFailure ? transferError(judge(failure).fault, "mirror", failure) : failure;
+    if (!(reason instanceof Ended) && !this.#ended)
+      this.#context.onProblem?.(`the mirror to ${this.#store.describe(this.#rule.prefix)} stops: ${reason}`);
     this.#ended ??= reason instanceof Ended ? reason : new Ended(reason);
     this.#abandoned.abort(this.#ended.reason);
   }

@@ -45,6 +45,8 @@ export interface Reading {
 
 /** One object, to be read by one or more requests. */
 export interface ObjectReader {
+  /** It is going to be read within seconds: what can be asked for together with others is asked for now. Never rejects. */
+  announce(signal: AbortSignal): void;
   read<T>(wanted: Reading, signal: AbortSignal, consume: (answer: HttpAnswer) => Promise<T>): Promise<T>;
 }
 
@@ -57,7 +59,7 @@ export interface ObjectStore {
   whatIsWrongWithKey(key: string): string | undefined;
   /** All objects under a prefix. Tries again by itself. */
   list(prefix: string, signal: AbortSignal): Promise<ListedObject[]>;
-  /** Requests of one reader that go on at once must end with the same signal. */
+  /** Requests of one reader that go on at once must end with the same signal, and its announcement not before. */
   reader(key: string): ObjectReader;
   /** @returns the MD5 of the bytes sent, in hex. */
   put(target: WriteTarget, content: ObjectContent, signal: AbortSignal): Promise<string>;

@@ -28,6 +28,7 @@ test.each<[number, string, string]>([
   [429, "", "PUT"],
   [500, "", "PUT"],
   [501, "NotImplemented", "PUT"],
+  [409, "ConditionalRequestConflict", "PUT"],
   [404, "NoSuchUpload", "PUT"],
   [404, "NoSuchKey", "GET"],
   [412, "PreconditionFailed", "GET"],

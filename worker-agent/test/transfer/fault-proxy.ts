@@ -43,18 +43,18 @@ export class FaultProxy {
   /** All request bodies together go no faster; undefined: as they come. */
   uplinkBytesPerSecond: number | undefined;
   #uplinkFreeMs = 0;
-  readonly #upstream: string;
+  readonly #upstream: (path: string) => string;
   readonly #server = createServer((request, response) => {
     this.#pass(request, response).catch(() => response.destroy());
   });
 
-  private constructor(upstream: string) {
+  private constructor(upstream: (path: string) => string) {
     this.#upstream = upstream;
   }
 
-  /** `upstream`: an origin, without a path. */
-  static async before(upstream: string): Promise<FaultProxy> {
-    const proxy = new FaultProxy(upstream);
+  /** `upstream`: an origin without a path, or which one a path belongs to. */
+  static async before(upstream: string | ((path: string) => string)): Promise<FaultProxy> {
+    const proxy = new FaultProxy(typeof upstream === "string" ? () => upstream : upstream);
     await new Promise<void>((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
     return proxy;
   }
@@ -89,7 +89,7 @@ export class FaultProxy {
       response.writeHead(fault.status, { "content-type": "application/xml" }).end(body);
       return;
     }
-    const up = forward(`${this.#upstream}${request.url}`, {
+    const up = forward(`${this.#upstream(request.url)}${request.url}`, {
       method: request.method,
       headers: message.headers,
       setHost: false,

@@ -78,7 +78,8 @@ interface Parts {
 }
 
 export class ManagedServer {
-  readonly lease: Lease = { jobId: randomUUID(), attempt: 1, token: randomUUID() };
+  /** Whose calls are taken. */
+  lease: Lease = { jobId: randomUUID(), attempt: 1, token: randomUUID() };
   /** Another attempt holds the job from now on, or it has ended. */
   refusal: RefusalReason | undefined;
   leaseSeconds = 60;

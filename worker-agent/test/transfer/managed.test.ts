@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { DownloadRule, UploadRule } from "../../../src/contract/index.ts";
 import { failureOf } from "./bench.ts";
+import { FaultProxy } from "./fault-proxy.ts";
 import { setUpManaged } from "./managed-bench.ts";
 import type { ManagedFault, SeenRequest } from "./managed-server.ts";
 
@@ -35,6 +36,14 @@ test("inputs come without any credential on the node, all pages of them", async 
   expect(known.size).toBe(10);
   expect(await readFile(join(dir, "data/sub 7/ä"), "utf8")).toBe("n7");
   expect(server.seen("list").length).toBe(4);
+});
+
+test("wishes for many small files go together, and each URL is used", async () => {
+  const { server, transfers, context } = await setUp();
+  for (let number = 0; number < 100; number += 1) server.put(`in/${number}`, "x");
+  await transfers.download([inputs], context);
+  const asked = server.seen("grants").flatMap(({ body }) => (body as { requests: unknown[] }).requests);
+  expect([server.seen("grants").length, asked.length, server.seen("get").length]).toEqual([7, 100, 100]);
 });
 
 test("outputs go to the attempt's own place, and are recorded once they were found right", async () => {
@@ -141,15 +150,15 @@ test("wishes of many files go together, and no URL is asked for that is not used
 
 test("a grant that waited for half of its time is thrown away unused", async () => {
   const { server, transfers, context, out } = await setUp({ concurrentRequests: 1 });
-  server.expiresSeconds = 0.4;
+  server.expiresSeconds = 2;
   const release = Promise.withResolvers<void>();
   server.faults.push(first(1, { kind: "hold", until: release.promise }, isPut));
   for (const name of ["a", "b"]) await writeFile(join(out, name), name);
   const upload = transfers.upload(outputs, out, context);
   await server.until(() => server.seen("put").length === 1);
-  setTimeout(release.resolve, 250);
+  setTimeout(release.resolve, 1300);
   await upload;
-  // The second file's URL would still have been good for 150 ms.
+  // The second file's URL would still have been good for 700 ms.
   expect([server.seen("grants").length, server.seen("put").length]).toEqual([2, 2]);
 });
 
@@ -239,7 +248,7 @@ test("an API that stays away gives the job back, with the reason", async () => {
 });
 
 test("trust that lapses in an outage of the API: the upload waits for it, and that counts for nothing", async () => {
-  const { server, transfers, context, gate, out } = await setUp({ apiPatienceMs: 200, tries: 1 });
+  const { server, transfers, context, gate, out } = await setUp({ apiPatienceMs: 1000, tries: 1 });
   await writeFile(join(out, "a"), "x");
   let away = true;
   server.faults.push(({ route }) => (away && route === "grants" ? { kind: "reset" } : undefined));
@@ -247,7 +256,7 @@ test("trust that lapses in an outage of the API: the upload waits for it, and th
   await server.until(() => server.seen("grants").length === 2);
   gate.lapse();
   const asked = server.seen("grants").length;
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 1200));
   expect(server.seen("grants").length).toBe(asked);
   away = false;
   gate.restore();
@@ -258,18 +267,45 @@ test("trust that lapses in an outage of the API: the upload waits for it, and th
 test("without trust nothing is recorded: what was uploaded before is not said to be an output", async () => {
   const { server, transfers, context, gate, out } = await setUp();
   await writeFile(join(out, "a"), "x");
-  server.faults.push((request) => {
-    if (isPut(request)) gate.lapse();
-    return undefined;
-  });
-  const upload = transfers.upload(outputs, out, context);
-  await server.until(() => server.seen("put").length === 1);
+  const uploaded = Promise.withResolvers<void>();
+  const observer = {
+    began: () => undefined,
+    ended: () => {
+      gate.lapse();
+      uploaded.resolve();
+    },
+  };
+  const upload = transfers.upload(outputs, out, { ...context, observer });
+  await uploaded.promise;
   await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(server.seen("outputs")).toEqual([]);
-  server.faults.length = 0;
+  expect([server.seen("put").length, server.seen("outputs").length]).toEqual([1, 0]);
   gate.restore();
   await upload;
   expect([...server.recorded]).toEqual(["results/a"]);
+});
+
+test("a wish that the API does not take spoils none of those that came with it", async () => {
+  const { server, transfers, context, out } = await setUp();
+  for (const name of ["a", "bad", "c"]) await writeFile(join(out, name), name);
+  server.faults.push(({ route, body }) =>
+    route === "grants" && JSON.stringify(body).includes("results/bad")
+      ? { kind: "answer", status: 400 }
+      : undefined,
+  );
+  const failure = await failureOf(transfers.upload(outputs, out, context));
+  expect([failure.fault, [...server.recorded].sort()]).toEqual(["config", ["results/a", "results/c"]]);
+  expect(failure.message).toContain("results/bad");
+});
+
+test("bytes that were changed on the way are never visible, not for a moment", async () => {
+  const { server, out, ...bench } = await setUp();
+  const proxy = await FaultProxy.before(server.url);
+  onTestFinished(() => proxy.close());
+  server.objectOrigin = proxy.url;
+  await writeFile(join(out, "a"), "content");
+  proxy.strike(2, { kind: "flipsUp", atByte: 1 }, ({ method }) => method === "PUT");
+  await bench.transfers.upload(outputs, out, bench.context);
+  expect([proxy.struck, server.changes.length]).toEqual([2, 1]);
 });
 
 test("a rule with a bucket on a node without credentials fails the job, and says what is missing", async () => {

@@ -2,8 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { AwsV4Signer } from "aws4fetch";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
+import { HttpClient } from "../../src/transfer/http-client.ts";
 import { TransferError } from "../../src/transfer/ports.ts";
 import { createTransfers } from "../../src/transfer/transfers.ts";
 import { failureOf, noApi, quick, setUp } from "./bench.ts";
@@ -77,4 +79,41 @@ test("a wrong secret is the user's to mend", async () => {
     "config",
     expect.stringContaining("SignatureDoesNotMatch"),
   ]);
+});
+
+test("a presigned URL, as managed storage grants it, takes a range and a condition on top", async () => {
+  const { context, dir, transfers } = await onR2();
+  const content = randomBytes(1000);
+  await mkdir(join(dir, "from"));
+  await writeFile(join(dir, "from/a"), content);
+  await transfers.upload(
+    { bucket, prefix: "signed/", local_path: "from", direction: "upload" },
+    join(dir, "from"),
+    context,
+  );
+  const { accessKeyId, secretAccessKey } = quick;
+  const signer = new AwsV4Signer({
+    method: "GET",
+    url: `${endpointUrl}/${bucket}/signed/a?X-Amz-Expires=60`,
+    accessKeyId,
+    secretAccessKey,
+    service: "s3",
+    region: "auto",
+    signQuery: true,
+    allHeaders: true,
+  });
+  const url = String((await signer.sign()).url);
+  const http = new HttpClient({ concurrentRequests: 1 });
+  const wanted = (headers: Record<string, string>) =>
+    http.exchange(
+      () => ({ method: "GET", url, headers }),
+      context.signal,
+      async (answer) => ({
+        etag: answer.header("etag") ?? "",
+        range: answer.header("content-range"),
+      }),
+    );
+  const { etag } = await wanted({});
+  expect((await wanted({ range: "bytes=10-19", "if-match": etag })).range).toBe("bytes 10-19/1000");
+  await expect(wanted({ range: "bytes=10-19", "if-match": '"another"' })).rejects.toThrow("412");
 });

@@ -1,6 +1,7 @@
 /**
- * Where the transfers of one attempt ask for URLs. Nothing is asked for in advance: a grant is for a request that waits for
- * it, and one that was not used within half of its time is thrown away, since it may expire on the way.
+ * Where the transfers of one attempt ask for URLs. Nothing is hoarded: a grant is for a request that waits
+ * for it, or is a few small files away, and one that was not used within half of its time is thrown away, since it may expire on
+ * the way.
  */
 import { type Grant, type GrantRequest, Grants } from "../../../../../src/contract/index.ts";
 import { BadAnswer } from "../../failures.ts";

@@ -18,6 +18,12 @@ export class GrantedObject {
     this.#wish = wish;
   }
 
+  /** Asks for a grant that is about to be used. */
+  announce(signal: AbortSignal): void {
+    // Whoever uses it hears of the failure, and asks again.
+    this.#grant(signal).catch(() => undefined);
+  }
+
   /** One try. Requests that go on at once must end with the same signal: they wait for one grant. */
   async request<T>(
     content: GrantedContent,

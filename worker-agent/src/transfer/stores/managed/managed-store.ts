@@ -75,6 +75,7 @@ export class ManagedStore implements ObjectStore {
   reader(key: string): ObjectReader {
     const object = this.#storage.object({ kind: "get", key });
     return {
+      announce: (signal) => object.announce(signal),
       read: (wanted, signal, consume) =>
         object.request({ readHeaders: rangeHeaders(wanted) }, signal, consume),
     };

@@ -54,6 +54,7 @@ export class S3Store implements ObjectStore {
 
   reader(key: string): ObjectReader {
     return {
+      announce: () => undefined,
       read: (wanted, signal, consume) => {
         const headers = rangeHeaders(wanted);
         return this.#client.exchange({ method: "GET", bucket: this.#bucket, key, headers, signal }, consume);
