@@ -60,7 +60,8 @@ export class Snapshotter implements Mirror {
   /** What the newest cut holds that is committed or on its way. */
   #newest: Survey["entries"];
   #sending: Sending | undefined;
-  #lastWasDropped = false;
+  /** One that did not arrive is followed by one that is not dropped. */
+  #lastArrived = true;
   #unreportedBytes = 0;
   #problem: TransferError | undefined;
   #ended: Ended | undefined;
@@ -183,20 +184,13 @@ export class Snapshotter implements Mirror {
       await cut.remove();
       return false;
     }
-    const lastWasDropped = await this.#dropSending();
+    if (this.#sending && !this.#sending.ended) this.#sending.drop();
+    await this.#settle();
     this.#timing.cutTaken(takenMs);
     this.#newest = cut.entries;
     this.#settings.knowledge.keepOnly(cut.entries);
-    this.#send(cut, !lastWasDropped, takenMs);
+    this.#send(cut, this.#lastArrived, takenMs);
     return true;
-  }
-
-  /** @returns whether one was dropped. */
-  async #dropSending(): Promise<boolean> {
-    if (!this.#sending) return false;
-    if (!this.#sending.ended) this.#sending.drop();
-    await this.#settle();
-    return this.#lastWasDropped;
   }
 
   #send(cut: Awaited<ReturnType<Cutter["take"]>>, mayBeDropped: boolean, takenMs: number): void {
@@ -250,9 +244,9 @@ export class Snapshotter implements Mirror {
     if (!sending) return;
     try {
       const outcome = await sending.outcome;
-      this.#lastWasDropped = outcome.kind === "dropped";
+      this.#lastArrived = outcome.kind === "committed" || outcome.kind === "unchanged";
       this.#problem = "problem" in outcome ? outcome.problem : undefined;
-      if (outcome.kind === "committed" || outcome.kind === "unchanged") return;
+      if (this.#lastArrived) return;
       // Whatever is in the directory now has not arrived.
       this.#newest = new Map();
       if (outcome.kind !== "spoiled") return;

@@ -91,6 +91,7 @@ test.each([1, 2, 3])(
       bytes = Buffer.concat([bytes, random.bytes(1 + random.below(30))]);
       content = storage.layOut(bytes, content, tiny);
     }
+    expect(content.pieces.slice(0, -1).every(({ bytes }) => bytes >= tiny.keptBytes)).toBe(true);
     // Full ones, those that runs became, and the run that is not full yet.
     expect(content.pieces.length).toBeLessThan(
       bytes.byteLength / tiny.undersizedBytes + tiny.undersizedMax + 2,

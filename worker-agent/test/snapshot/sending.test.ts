@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { appendFile, writeFile } from "node:fs/promises";
+import { appendFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -44,6 +44,10 @@ const passing: [string, (server: SnapshotServer) => void][] = [
   ],
   ["a manifest whose answer is lost", (server) => first(server, 1, "put_manifest", { kind: "losesAnswer" })],
   ["lost answers of the commit", (server) => first(server, 2, "commit", { kind: "losesAnswer" })],
+  [
+    "a conflict with a commit of its own that was applied",
+    (server) => first(server, 1, "commit", { kind: "denies", status: 409 }),
+  ],
   ["an API in trouble", (server) => first(server, 4, "commit", { kind: "answer", status: 503 })],
   ["grants that do not come", (server) => first(server, 3, "grants", { kind: "reset" })],
 ];
@@ -172,7 +176,8 @@ test("however slow the uplink, every second cut arrives", async () => {
   const running = await start({ quiet_seconds: 0.01 });
   // Ends at all only because cuts arrive while newer ones become due.
   while (server.generations.length < 3) {
-    await writeFile(join(out, "new"), randomBytes(15_000));
+    await writeFile(join(out, "../beside"), randomBytes(15_000));
+    await rename(join(out, "../beside"), join(out, "new"));
     await delay(60);
   }
   await running.finish();
@@ -200,6 +205,28 @@ test("two rules of one attempt: their numbers rise together, each builds on its 
   const numbers = server.generations.map(({ generation }) => generation);
   expect(numbers).toEqual([...numbers].sort((one, other) => one - other));
   expect([server.headOf("ckpt/")?.head.files, server.headOf("other/")?.head.files]).toEqual([2, 1]);
+});
+
+test("a number that another rule's commit has overtaken is given up, with what was sent under it", async () => {
+  const server = await startServer();
+  const { out, start, problems } = await newMachine(server, { sizes: tinySizes });
+  const content = randomBytes(5000);
+  await writeFile(join(out, "a"), content);
+  const last = digest("sha256", content.subarray(4096));
+  server.faults.push(({ sha256 }) =>
+    sha256 === last && server.generations.length === 0 ? { kind: "answer", status: 500 } : undefined,
+  );
+  const running = await start({ pattern: "^a" });
+  await server.until(() => server.sentBytes.put_chunk === 4096);
+  await writeFile(join(out, "b"), "b");
+  const other = await start({ prefix: "other/", pattern: "^b" });
+  await server.until(() => server.generations.length === 2);
+  await Promise.all([running.finish(), other.finish()]);
+  expect(server.generations.map(({ prefix, generation }) => [prefix, generation])).toEqual([
+    ["other/", 2],
+    ["ckpt/", 3],
+  ]);
+  expect(problems).toEqual([expect.stringContaining("to be tried again")]);
 });
 
 test("an append sends what was appended, again and again, whatever the sizes", async () => {

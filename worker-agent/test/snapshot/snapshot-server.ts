@@ -40,6 +40,8 @@ export type Fault =
   | { kind: "reset" }
   /** Applied, but the answer never arrives. */
   | { kind: "losesAnswer" }
+  /** Applied, and then denied. */
+  | { kind: "denies"; status: number }
   /** A body that is sent breaks off after so many bytes. */
   | { kind: "cut"; afterBytes: number }
   /** One bit of the body that is sent is another one. */
@@ -225,6 +227,7 @@ export class SnapshotServer {
     if (reason) return refuse(response, 409, "conflict", reason);
     const answer = this.#call(asked.step, json);
     if (fault?.kind === "losesAnswer") return void request.socket.destroy();
+    if (fault?.kind === "denies") return refuse(response, fault.status, "conflict");
     if (answer === undefined) return refuse(response, 409, "conflict");
     response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
   }
