@@ -230,8 +230,7 @@ export class LeaseRows {
 
   /** `held` → `ending`: from here on no renewal is accepted, and nothing but the operation's outcome moves the row. */
   beginEnding(ending: EndWrite): boolean {
-    this.#renewed.delete(ending.jobId);
-    return this.#changed(
+    const begun = this.#changed(
       `UPDATE leases SET phase = 'ending', op_id = ?, ending = ?
        WHERE job_id = ? AND attempt = ? AND phase = 'held' RETURNING 1`,
       ending.opId,
@@ -239,6 +238,8 @@ export class LeaseRows {
       ending.jobId,
       ending.attempt,
     );
+    if (begun) this.#renewed.delete(ending.jobId);
+    return begun;
   }
 
   /** Puts the expiry of a held row that was read in this very step off. */

@@ -98,6 +98,8 @@ export interface Plan {
   rounds: number;
 }
 
+const leastBareRequests = 30;
+
 /**
  * Rounds of all operations in turn, the bare route before and after each: a disturbance of some seconds hits one round of
  * several operations rather than all rounds of one.
@@ -112,10 +114,12 @@ export async function measure(operations: Operation[], client: Client, plan: Pla
   }));
   for (const operation of operations) await round(operation, Math.ceil(plan.requests / 2));
   for (let n = 0; n < plan.rounds; n++) {
-    let before = await round(bare);
+    // A round of three batches is long enough; one of three bare requests would be a throw of the dice.
+    const bareRound = () => round(bare, Math.max(plan.requests, leastBareRequests));
+    let before = await bareRound();
     for (const { operation, rounds, ratios } of measured) {
       const own = await round(operation);
-      const after = await round(bare);
+      const after = await bareRound();
       rounds.push(own);
       ratios.push(own.perSecond / ((before.perSecond + after.perSecond) / 2));
       before = after;
