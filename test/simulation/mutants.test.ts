@@ -1,9 +1,11 @@
 /** Every mutant must break an invariant, and is told by which; the unchanged protocol breaks none on the same seeds. */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { mutants } from "./mutants.ts";
 import { editsOf, type MutationResult, mutated, unchanged } from "./mutation.ts";
 
@@ -12,9 +14,14 @@ const entry = fileURLToPath(new URL("./mutation.ts", import.meta.url));
 /** A mutant that spins without end is as good as caught, but should not be in the list. */
 const timeoutMs = 100_000;
 
+/** A hundred processes load the same modules, but for one: compiled once, they start in a third of the time. */
+const compiled = mkdtempSync(join(tmpdir(), "kelpie-mutants-"));
+afterAll(() => rmSync(compiled, { recursive: true, force: true }));
+const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
+
 async function mutate(name: string): Promise<MutationResult> {
   // A mutant's warnings about itself are of no interest.
-  const { stdout } = await run(process.execPath, ["--no-warnings", entry, name], { timeout: timeoutMs });
+  const { stdout } = await run(process.execPath, ["--no-warnings", entry, name], { timeout: timeoutMs, env });
   return JSON.parse(stdout) as MutationResult;
 }
 
