@@ -152,8 +152,8 @@ describe.concurrent.each(urlKinds)("jobs in managed storage by $name URLs:", (ur
     const burst = 12;
     const job = await scene.submit("pair.mjs", {
       environment: {
-        ...{ BURST: burst, STEP_MS: 120, PAUSE_MS: 2500 },
-        ...{ WEIGHTS_BYTES: 2 * mebibyte, PIECE_MS: 5 },
+        ...{ BURST: burst, STEP_MS: 60, PAUSE_MS: 2500 },
+        ...{ WEIGHTS_BYTES: 2 * mebibyte, PIECE_MS: 40 },
       },
       sync: snapshot("pair/", { quiet_seconds: 1 }),
     });
