@@ -15,6 +15,8 @@ export interface LocalAgentOptions {
   machineId: string;
   /** Made where missing; becomes the working directory. */
   directory: string;
+  /** Default true; false: no AWS_ variable at all, for jobs in managed storage. */
+  s3Keys?: boolean;
   env?: Record<string, string>;
   onLine?: (line: string) => void;
 }
@@ -23,6 +25,13 @@ export interface LocalAgent extends ManagedProcess {
   readonly machineId: string;
   readonly startedMs: number;
 }
+
+const s3Keys = ({ s3Endpoint }: LocalAgentOptions["api"]) => ({
+  AWS_ENDPOINT_URL: s3Endpoint,
+  AWS_REGION: localBucket.region,
+  AWS_ACCESS_KEY_ID: localBucket.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: localBucket.secretAccessKey,
+});
 
 export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
   mkdirSync(options.directory, { recursive: true });
@@ -35,10 +44,7 @@ export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
       KELPIE_API_KEY: options.key,
       SALAD_MACHINE_ID: options.machineId,
       SALAD_CONTAINER_GROUP_ID: options.containerGroupId,
-      AWS_ENDPOINT_URL: options.api.s3Endpoint,
-      AWS_REGION: localBucket.region,
-      AWS_ACCESS_KEY_ID: localBucket.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: localBucket.secretAccessKey,
+      ...(options.s3Keys === false ? {} : s3Keys(options.api)),
       // The defaults are folders at the root of the container's file system, cleared at start: not on this machine.
       INPUT_DIR: join(options.directory, "input"),
       OUTPUT_DIR: join(options.directory, "legacy-output"),

@@ -2,7 +2,16 @@
 import { AwsClient } from "aws4fetch";
 import { XMLParser } from "fast-xml-parser";
 import { z } from "zod";
-import { AttemptList, Job, type JobStatus, type JobSubmission, Token, User } from "../src/contract/index.ts";
+import {
+  AttemptList,
+  CheckpointList,
+  Job,
+  type JobStatus,
+  type JobSubmission,
+  StoredFileList,
+  Token,
+  User,
+} from "../src/contract/index.ts";
 import { type LocalApi, localBucket } from "./local-api.ts";
 
 export type SubmittedJob = z.input<typeof JobSubmission>;
@@ -15,6 +24,13 @@ export interface Client {
   /** The newest 1,000. */
   jobs(containerGroupId: string, status?: JobStatus): Promise<Job[]>;
   attempts(id: string): Promise<AttemptList["attempts"]>;
+  /** Generations of snapshots, newest first. */
+  checkpoints(id: string): Promise<CheckpointList["checkpoints"]>;
+  /** A file of managed storage, or a published output. Undefined: no such file. */
+  file(key: string): Promise<string | undefined>;
+  putFile(key: string, content: string): Promise<void>;
+  /** Keys of the first 1,000. */
+  files(prefix: string): Promise<string[]>;
 }
 
 async function call<T>(
@@ -47,6 +63,12 @@ export async function createClient(api: LocalApi, username: string): Promise<Cli
 }
 
 export function clientOf(url: string, key: string): Client {
+  const ofFile = (path: string, init: RequestInit = {}) =>
+    fetch(`${url}/files/${path.split("/").map(encodeURIComponent).join("/")}`, {
+      ...init,
+      headers: { "X-Kelpie-Key": key },
+      signal: AbortSignal.timeout(20_000),
+    });
   return {
     key,
     submit: (jobs) => call(z.array(Job), `${url}/jobs/batch`, key, { method: "POST", body: jobs }),
@@ -57,6 +79,22 @@ export function clientOf(url: string, key: string): Client {
       return (await call(z.object({ jobs: z.array(Job) }), `${url}/jobs?${query}`, key)).jobs;
     },
     attempts: async (id) => (await call(AttemptList, `${url}/jobs/${id}/attempts`, key)).attempts,
+    checkpoints: async (id) => (await call(CheckpointList, `${url}/jobs/${id}/checkpoints`, key)).checkpoints,
+    async file(path) {
+      const response = await ofFile(path);
+      const text = await response.text();
+      if (response.status === 404) return undefined;
+      if (!response.ok) throw new Error(`GET /files/${path}: ${response.status} ${text}`);
+      return text;
+    },
+    async putFile(path, content) {
+      const response = await ofFile(path, { method: "PUT", body: content });
+      if (!response.ok) throw new Error(`PUT /files/${path}: ${response.status} ${await response.text()}`);
+    },
+    async files(prefix) {
+      const query = new URLSearchParams({ prefix, limit: "1000" });
+      return (await call(StoredFileList, `${url}/files?${query}`, key)).files.map((file) => file.key);
+    },
   };
 }
 

@@ -16,7 +16,8 @@ const { positionals, values } = parseArgs({
 const apiUrl = setting("KELPIE_API_URL").replace(/\/+$/, "");
 const apiKey = setting("KELPIE_API_KEY");
 const group = setting("CONTAINER_GROUP_ID");
-const bucket = setting("BUCKET");
+// Empty: managed storage, and nobody needs S3 keys.
+const bucket = process.env.BUCKET || undefined;
 const prefix = process.env.PREFIX ?? "";
 const [command, ...commandArguments] = (process.env.COMMAND || "node sum.mjs").split(" ");
 const heartbeatInterval = Number(process.env.HEARTBEAT_INTERVAL || 30);
@@ -36,7 +37,11 @@ function jobOf({ name, n, step_seconds }) {
     prefix: `${prefix}${name}/checkpoints/`,
     local_path: "./checkpoints",
     pattern: "\\.json$", // whole checkpoints; the program writes beside them under other names
+    // With a bucket each file by itself; in managed storage the directory as a whole, in generations.
+    mode: bucket ? "mirror" : "snapshot",
   };
+  // Often, for a program that saves every second: once nothing has been written for 0.2 s, every 5 s at most.
+  const often = bucket ? {} : { quiet_seconds: 0.2, min_interval_seconds: 5 };
   return {
     container_group_id: group,
     command,
@@ -51,7 +56,7 @@ function jobOf({ name, n, step_seconds }) {
     sync: {
       // Before the command: what an earlier attempt has saved. During it: each checkpoint as it appears. After it: the output.
       before: [{ ...checkpoints, direction: "download" }],
-      during: [{ ...checkpoints, direction: "upload" }],
+      during: [{ ...checkpoints, direction: "upload", ...often }],
       after: [{ bucket, prefix: `${prefix}${name}/output/`, local_path: "./output", direction: "upload" }],
     },
   };

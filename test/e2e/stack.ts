@@ -15,10 +15,11 @@ import {
 } from "../../tools/local-client.ts";
 import { checkpointPrefixOf, outputKeyOf, sumJob } from "../../tools/sum-job.ts";
 import { readSumLog, type SumEvent } from "../../tools/sum-log.ts";
+import { freePort, type UrlKind } from "./url-kinds.ts";
 
 /** The lease of every job here: the shortest that there is. */
 export const leaseMs = 20_000;
-const heartbeatIntervalSeconds = 10;
+export const heartbeatIntervalSeconds = 10;
 
 export interface Stack {
   api(): LocalApi;
@@ -33,7 +34,12 @@ export interface Stack {
 
 export interface Scene {
   submit(job: { n: number; stepSeconds: number } & Partial<SubmittedJob>): Promise<Job>;
-  agent(machineId: string): LocalAgent;
+  /** `apiUrl`: another way to the API. */
+  agent(machineId: string, apiUrl?: string): LocalAgent;
+  /** Of this scene; the agents' working directories are inside, by their machine ids. */
+  directory: string;
+  /** For the jobs to append to. */
+  logPath: string;
   /** What the jobs wrote, in order. */
   events(): SumEvent[];
   /** Numbers of the checkpoints that lie in the bucket, ascending. */
@@ -43,10 +49,13 @@ export interface Scene {
   tails(): string;
 }
 
-export async function startStack(): Promise<Stack> {
+/** With `urls`: managed storage by that kind of URLs, and agents without S3 keys. */
+export async function startStack(urls?: UrlKind): Promise<Stack> {
   const directory = mkdtempSync(join(tmpdir(), "kelpie-e2e-"));
   const persistTo = join(directory, "api");
-  let api = await startLocalApi({ persistTo });
+  const port = urls && (await freePort());
+  const vars = urls && port !== undefined ? urls.varsFor(port) : {};
+  let api = await startLocalApi({ persistTo, port, vars });
   const client = await createClient(api, "e2e");
   const bucket = openBucket(api.s3Endpoint);
   const agents: LocalAgent[] = [];
@@ -58,7 +67,7 @@ export async function startStack(): Promise<Stack> {
     async restartApi(downMs) {
       await api.kill();
       await sleep(downMs);
-      api = await startLocalApi({ persistTo, port: api.port, migrate: false });
+      api = await startLocalApi({ persistTo, port: api.port, vars, migrate: false });
     },
     scene(name) {
       const logPath = join(directory, `${name}.jsonl`);
@@ -77,9 +86,10 @@ export async function startStack(): Promise<Stack> {
           if (!submitted) throw new Error("The API answered an empty batch");
           return submitted;
         },
-        agent(machineId) {
+        agent(machineId, apiUrl) {
           const agent = startLocalAgent({
-            api,
+            api: { url: apiUrl ?? api.url, s3Endpoint: api.s3Endpoint },
+            s3Keys: urls === undefined,
             key: client.key,
             containerGroupId: name,
             machineId,
@@ -89,6 +99,8 @@ export async function startStack(): Promise<Stack> {
           own.push(agent);
           return agent;
         },
+        directory: join(directory, name),
+        logPath,
         events: () => readSumLog(logPath).events,
         async checkpoints() {
           const keys = await bucket.list(checkpointPrefixOf(name));
@@ -110,7 +122,7 @@ export async function startStack(): Promise<Stack> {
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
-  scene: Scene,
+  scene: Pick<Scene, "tails">,
   withinMs = 50_000,
 ): Promise<T> {
   const deadlineMs = Date.now() + withinMs;

@@ -4,7 +4,6 @@
  */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,35 +16,14 @@ import type {
   StoredFileList,
   Upload,
 } from "../../src/contract/index.ts";
-import { type LocalApi, localBucket, startLocalApi } from "../../tools/local-api.ts";
+import { type LocalApi, startLocalApi } from "../../tools/local-api.ts";
 import { createClient } from "../../tools/local-client.ts";
+import { freePort, urlKinds } from "./url-kinds.ts";
 
 const md5 = (content: string | Buffer) => createHash("md5").update(content).digest("hex");
 const sha256 = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 
-/** The API has to know its own address to presign URLs of its local bucket. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
-}
-
-const s3Vars = (port: number) => ({
-  R2_S3_ENDPOINT: `http://127.0.0.1:${port}/cdn-cgi/local/r2/s3`,
-  R2_BUCKET_NAME: localBucket.bucket,
-  R2_ACCESS_KEY_ID: localBucket.accessKeyId,
-  R2_SECRET_ACCESS_KEY: localBucket.secretAccessKey,
-  // With S3 keys there is no need for one.
-  KELPIE_SIGNING_KEY: "",
-});
-
-describe.each([
-  ["presigned", s3Vars, "X-Amz-Signature"],
-  ["the API's own", () => ({}), "signature"],
-])("%s URLs", (kind, varsFor, signatureName) => {
+describe.each(urlKinds)("$name URLs", ({ name: kind, varsFor, signatureName }) => {
   const directory = mkdtempSync(join(tmpdir(), "kelpie-storage-"));
   let api: LocalApi;
   let userKey: string;

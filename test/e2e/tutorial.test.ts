@@ -2,8 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type LocalApi, startLocalApi } from "../../tools/local-api.ts";
 import { createClient, openBucket } from "../../tools/local-client.ts";
@@ -26,6 +27,13 @@ afterAll(async () => {
   await api?.stop();
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 });
+
+/** The shell blocks of one of the README's numbered steps. */
+function readStep(title: string): string[] {
+  const readme = readFileSync(join(examples, "README.md"), "utf8");
+  const [, step = ""] = new RegExp(`^\\*\\*${title}\\*\\*(.*?)^(?:## |\\*\\*\\d)`, "ms").exec(readme) ?? [];
+  return [...step.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? "");
+}
 
 /** What `sed` does in the README, plus this API's port. */
 function fillIn(example: string, key: string, changes: Record<string, string> = {}): string {
@@ -82,3 +90,39 @@ it("jobs of a CSV are submitted and run by one agent with made-up ids, in Node a
     expected.length,
   );
 });
+
+const missing = ["bash", "curl", "jq"].filter((tool) => spawnSync(tool, ["--version"]).status !== 0);
+
+it.skipIf(missing.length > 0)(
+  "the step without S3 keys, pasted: checkpoints in generations, outputs by curl",
+  async () => {
+    const client = await createClient(api, "keyless");
+    const workdir = join(directory, "checkout/examples/sum");
+    cpSync(examples, workdir, { recursive: true });
+    // Stands for the bundle, which has tests of its own.
+    mkdirSync(join(directory, "checkout/dist"));
+    const main = JSON.stringify(pathToFileURL(join(projectRoot, "worker-agent/src/main.ts")));
+    writeFileSync(join(directory, "checkout/dist/kelpie.mjs"), `await import(${main});\n`);
+    cpSync(fillIn("worker.env.example", client.key), join(workdir, "worker.env"));
+    cpSync(fillIn("submitter.env.example", client.key), join(workdir, "submitter.env"));
+    writeFileSync(join(workdir, "jobs.csv"), "name,n,step_seconds\nbrief,5,0.01\nlonger,8,0.5\n");
+
+    const [run, look, ...others] = readStep("7. Without S3 keys");
+    expect(others).toEqual([]);
+    const lines: string[] = [];
+    // The agent of the step goes when there is nothing left to do, instead of by Ctrl-C.
+    const script = [run, ". ./worker.env", look].join("\n");
+    agent = startProcess("bash", ["-euo", "pipefail", "-c", script], {
+      cwd: workdir,
+      env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, MAX_TIME_WITH_NO_WORK_S: "2" },
+      onLine: (line) => lines.push(line),
+    });
+    const { code } = await agent.exited;
+    expect(code, lines.join("\n")).toBe(0);
+    expect(await client.jobs("keyless", "completed")).toHaveLength(2);
+    expect(readFileSync(join(workdir, "keyless.env"), "utf8")).not.toContain("AWS_");
+    // Of the longer job: the newest generation has every checkpoint.
+    expect(lines.find((line) => line.startsWith("[1,"))).toMatch(/^\[1,\d+,8,\d+,"kept"\]$/);
+    expect(lines.slice(-2)).toEqual(['{"n":5,"sum":15}', '{"n":8,"sum":36}']);
+  },
+);

@@ -5,6 +5,8 @@ import { Random } from "../../simulation/world/random.ts";
 
 type Listed = Awaited<ReturnType<Client["jobs"]>>;
 
+const notAsked = () => Promise.reject(new Error("not asked"));
+
 /** An API that says and does what the test wants; it keeps what it has accepted. */
 function fakeApi(accept: (jobs: SubmittedJob[]) => "answers" | "takes half, then dies" | "is away") {
   const accepted: Listed = [];
@@ -22,8 +24,12 @@ function fakeApi(accept: (jobs: SubmittedJob[]) => "answers" | "takes half, then
       return answers as unknown as Listed;
     },
     jobs: async () => accepted,
-    job: () => Promise.reject(new Error("not asked")),
-    attempts: () => Promise.reject(new Error("not asked")),
+    job: notAsked,
+    attempts: notAsked,
+    checkpoints: notAsked,
+    file: notAsked,
+    files: notAsked,
+    putFile: notAsked,
   };
   return { client, accepted, calls: () => calls };
 }
