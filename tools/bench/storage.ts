@@ -83,6 +83,8 @@ class StorageBench implements Play {
     const mirror = await growAsMirror(ground, source, this.#sizes);
     const { growth, resume } = await growAsSnapshot(ground, source, this.#sizes);
     await rm(source);
+    // Each table as soon as it is there: the rest may take long, and somebody may have seen enough.
+    showGrowth([mirror, growth]);
 
     const one = {
       what: `one file of ${fileBytes / 1e6} MB`,
@@ -93,13 +95,11 @@ class StorageBench implements Play {
       make: (directory: string) => makeFiles(directory, smallFiles, smallBytes),
     };
     const ofOne = await moveInTurn(ground, one, movers, rounds);
-    const ofMany = await moveInTurn(ground, many, movers, rounds);
-
-    showCopies([...ofOne, ...ofMany]);
-    showGrowth([mirror, growth]);
+    showCopies(ofOne);
     const yard = ofOne.find(({ mover, way }) => mover === yardstick.name && way === "down")?.took ?? [];
     const yardSecondsPerByte = median(yard.map(({ seconds }) => seconds)) / fileBytes;
     showResume(resume, growingBytes + growths * growthBytes, yardSecondsPerByte);
+    showCopies(await moveInTurn(ground, many, movers, rounds));
     const load = loadavg().map((value) => value.toFixed(1));
     console.log(`\nload of the machine, of the last 1, 5 and 15 minutes: ${load.join(", ")}`);
   }
