@@ -1,6 +1,6 @@
 /** The yardstick: rclone with its defaults, on the same S3 endpoint. */
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { localBucket } from "../local-api.ts";
 import { startProcess } from "../processes/managed-process.ts";
 import type { Ground } from "./storage-agent.ts";
@@ -20,8 +20,11 @@ export const rcloneUp = (ground: Ground, source: string, prefix: string): Promis
 
 export async function rcloneDown(ground: Ground, source: string, prefix: string): Promise<Took> {
   const target = join(ground.directory, "rclone");
+  const names = join(ground.directory, "rclone-names");
+  await writeFile(names, await namesIn(source));
   try {
-    const took = await copy(ground, remote(prefix), target);
+    // The local endpoint answers long lists gzipped, which rclone 1.60 does not expect: it is told the names, and asks for each by HEAD.
+    const took = await copy(ground, remote(prefix), target, ["--files-from-raw", names, "--no-traverse"]);
     const compared = startProcess("diff", ["-rq", source, target], {
       cwd: ground.directory,
       env: process.env,
@@ -36,9 +39,20 @@ export async function rcloneDown(ground: Ground, source: string, prefix: string)
 
 const remote = (prefix: string) => `:s3:${localBucket.bucket}/${prefix}`;
 
-async function copy({ api, directory }: Ground, from: string, to: string): Promise<Took> {
+async function namesIn(directory: string): Promise<string> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => `${relative(directory, join(parentPath, name))}\n`).join("");
+}
+
+async function copy(
+  { api, directory }: Ground,
+  from: string,
+  to: string,
+  options: string[] = [],
+): Promise<Took> {
   const beganMs = performance.now();
-  const rclone = startProcess("rclone", ["--config=", "copy", from, to], {
+  const rclone = startProcess("rclone", ["--config=", "copy", from, to, "--retries=1", ...options], {
     cwd: directory,
     env: {
       PATH: process.env.PATH,
@@ -48,8 +62,6 @@ async function copy({ api, directory }: Ground, from: string, to: string): Promi
       RCLONE_S3_ACCESS_KEY_ID: localBucket.accessKeyId,
       RCLONE_S3_SECRET_ACCESS_KEY: localBucket.secretAccessKey,
       RCLONE_S3_NO_CHECK_BUCKET: "true",
-      // The local endpoint packs its lists a second time for whoever asks so.
-      RCLONE_NO_GZIP_ENCODING: "true",
     },
   });
   let peakBytes = Number.NaN;
@@ -58,6 +70,6 @@ async function copy({ api, directory }: Ground, from: string, to: string): Promi
   }, lookMs);
   const { code } = await rclone.exited;
   clearInterval(look);
-  if (code !== 0) throw new Error(`rclone ended with code ${code}: ${rclone.tail(10)}`);
+  if (code !== 0) throw new Error(`rclone ended with code ${code}: ${rclone.tail(2)}`);
   return { seconds: (performance.now() - beganMs) / 1000, peakBytes };
 }
