@@ -1,10 +1,14 @@
-/** `npm run bench -- api [--quick]`: ratios, never a pass or a fail. */
+/** `npm run bench -- api|storage [--quick]`: ratios, never a pass or a fail. */
 import { benchApi } from "./api.ts";
+import { benchStorage } from "./storage.ts";
 
-const [what, ...options] = process.argv.slice(2);
-if (what !== "api") {
-  console.error("usage: npm run bench -- api [--quick]");
-  process.exitCode = 2;
+const benches: Record<string, (quick: boolean) => Promise<void>> = { api: benchApi, storage: benchStorage };
+
+const [what = "", ...options] = process.argv.slice(2);
+const bench = Object.hasOwn(benches, what) ? benches[what] : undefined;
+if (bench) {
+  await bench(options.includes("--quick"));
 } else {
-  await benchApi(options.includes("--quick"));
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join("|")} [--quick]`);
+  process.exitCode = 2;
 }

@@ -1,0 +1,75 @@
+/** The yardstick: rclone with its defaults, on the same S3 endpoint. */
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { localBucket } from "../local-api.ts";
+import { startProcess } from "../processes/managed-process.ts";
+import type { Ground } from "./storage-agent.ts";
+import { peakBytesOf } from "./storage-memory.ts";
+import type { Took } from "./storage-rounds.ts";
+
+/** The memory is looked at so often; its peak is the system's own, only what it adds in its last moment is missed. */
+const lookMs = 50;
+
+export async function rcloneIsThere(directory: string): Promise<boolean> {
+  const { code } = await startProcess("rclone", ["version"], { cwd: directory, env: process.env }).exited;
+  return code === 0;
+}
+
+export const rcloneUp = (ground: Ground, source: string, prefix: string): Promise<Took> =>
+  copy(ground, source, remote(prefix));
+
+export async function rcloneDown(ground: Ground, source: string, prefix: string): Promise<Took> {
+  const target = join(ground.directory, "rclone");
+  const names = join(ground.directory, "rclone-names");
+  await writeFile(names, await namesIn(source));
+  try {
+    // The local endpoint answers long lists gzipped, which rclone 1.60 does not expect: it is told the names, and asks for each by HEAD.
+    const took = await copy(ground, remote(prefix), target, ["--files-from-raw", names, "--no-traverse"]);
+    const compared = startProcess("diff", ["-rq", source, target], {
+      cwd: ground.directory,
+      env: process.env,
+    });
+    if ((await compared.exited).code !== 0)
+      throw new Error(`rclone brought something else: ${compared.tail()}`);
+    return took;
+  } finally {
+    await rm(target, { recursive: true, force: true });
+  }
+}
+
+const remote = (prefix: string) => `:s3:${localBucket.bucket}/${prefix}`;
+
+async function namesIn(directory: string): Promise<string> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => `${relative(directory, join(parentPath, name))}\n`).join("");
+}
+
+async function copy(
+  { api, directory }: Ground,
+  from: string,
+  to: string,
+  options: string[] = [],
+): Promise<Took> {
+  const beganMs = performance.now();
+  const rclone = startProcess("rclone", ["--config=", "copy", from, to, "--retries=1", ...options], {
+    cwd: directory,
+    env: {
+      PATH: process.env.PATH,
+      RCLONE_S3_PROVIDER: "Other",
+      RCLONE_S3_ENDPOINT: api.s3Endpoint,
+      RCLONE_S3_REGION: localBucket.region,
+      RCLONE_S3_ACCESS_KEY_ID: localBucket.accessKeyId,
+      RCLONE_S3_SECRET_ACCESS_KEY: localBucket.secretAccessKey,
+      RCLONE_S3_NO_CHECK_BUCKET: "true",
+    },
+  });
+  let peakBytes = Number.NaN;
+  const look = setInterval(() => {
+    peakBytes = peakBytesOf(rclone.pid) ?? peakBytes;
+  }, lookMs);
+  const { code } = await rclone.exited;
+  clearInterval(look);
+  if (code !== 0) throw new Error(`rclone ended with code ${code}: ${rclone.tail(2)}`);
+  return { seconds: (performance.now() - beganMs) / 1000, peakBytes };
+}
