@@ -1,7 +1,7 @@
 /**
  * Cuts one directory, again and again, and sees to it that what was cut arrives.
  *
- * Newest wins: a newer cut drops one whose chunks still go up, unless the cut before that was dropped too; then nothing
+ * Newest wins: a newer cut drops one whose chunks still go up, unless the cut before that did not arrive either; then nothing
  * is cut until that one has arrived. So at least every second cut arrives, and the disk holds two of them at most.
  */
 import { Ended, FileDisturbed, LocalFailure, transferError } from "../transfer/failures.ts";

@@ -3,8 +3,9 @@ import { appendFile, chmod, mkdir, rename, rm, symlink, truncate, writeFile } fr
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { leftoversOf, type Machine, newMachine, startServer, tinySizes, treeOf } from "./bench.ts";
+import { leftoversOf, newMachine, startServer, tinySizes, treeOf } from "./bench.ts";
 import { Random } from "./random.ts";
+import { digest, type Generation, type SnapshotServer } from "./snapshot-server.ts";
 
 const names = ["a", "b", "c/d", "c/e", "f/g/h", "i"];
 
@@ -36,41 +37,69 @@ async function edit(random: Random, out: string): Promise<void> {
   }
 }
 
-/** Ends the attempt in one of the ways in which attempts end. */
-async function end(random: Random, machine: Machine, running: Awaited<ReturnType<Machine["start"]>>) {
-  if (random.below(3) === 0) return await running.finish();
-  await delay(random.below(250));
-  machine.attempt.abort(new Error("killed"));
-  await running.abandon();
+type Tree = Record<string, string>;
+
+/** What a generation holds, put together from the fake's storage alone; told as `treeOf` tells it. */
+function committedTree(server: SnapshotServer, generation: Generation): Tree {
+  const tree: Tree = {};
+  for (const entry of generation.entries) {
+    if (entry.type === "link") {
+      tree[entry.path] = `link to ${entry.target}`;
+      continue;
+    }
+    const attributes = `${entry.mode.toString(8)} ${BigInt(entry.mtime_ns) / 1000n}`;
+    const content = server.contentOf(generation, entry.path)?.toString("base64");
+    tree[entry.path] = entry.type === "file" ? `file ${attributes} ${content}` : `directory ${attributes}`;
+  }
+  return tree;
+}
+
+/** A failure must not print megabytes. */
+function nameOf(tree: Tree): string {
+  return digest("sha256", Buffer.from(JSON.stringify(Object.entries(tree).sort()))).slice(0, 12);
 }
 
 test.each([1, 2, 3, 4])(
-  "random edits, kills and resumes, seed %i: a resume brings what was committed last",
+  "random edits, kills and resumes, seed %i: what is committed was there, and a resume brings the newest",
   async (seed) => {
     const random = new Random(seed);
     const server = await startServer();
-    server.bytesPerSecond = 400_000;
-    let committed: Record<string, string> = {};
+    server.bytesPerSecond = 2_000_000;
+    let resumes = 0;
     for (let attempt = 1; attempt <= 12; attempt += 1) {
-      const machine = await newMachine(server, { sizes: tinySizes });
+      const before = server.generations.length;
+      const newest = server.head ? committedTree(server, server.head) : {};
+      const machine = await newMachine(server, { sizes: tinySizes, patienceFloorMs: 60_000 });
       const restored = await machine.restore();
-      expect(await treeOf(machine.out)).toEqual(committed);
-      const running = await machine.start({ quiet_seconds: 0.1, keep: 2 }, restored ? [restored] : []);
+      resumes += restored ? 1 : 0;
+      const states = [nameOf(await treeOf(machine.out))];
+      expect(states).toEqual([nameOf(newest)]);
+      const running = await machine.start({ quiet_seconds: 0.05, keep: 50 }, restored ? [restored] : []);
       for (let rounds = 1 + random.below(3); rounds > 0; rounds -= 1) {
-        const before = server.generations.length;
-        for (let edits = 1 + random.below(5); edits > 0; edits -= 1) await edit(random, machine.out);
-        const now = await treeOf(machine.out);
-        const isBare = Object.values(now).every((entry) => entry.startsWith("directory"));
-        if (rounds > 1) {
-          // An edit may have changed nothing, and a directory without files is not cut.
-          await Promise.race([server.until(() => server.generations.length > before), delay(1500)]);
-        } else await end(random, machine, running);
-        // Nothing was edited meanwhile: whatever was committed since is this.
-        if (server.generations.length > before && !isBare) committed = now;
+        for (let edits = 1 + random.below(5); edits > 0; edits -= 1) {
+          await edit(random, machine.out);
+          states.push(nameOf(await treeOf(machine.out)));
+        }
+        await delay(random.below(700));
       }
+      const finished = random.below(3) === 0;
+      if (finished) await running.finish();
+      else {
+        machine.attempt.abort(new Error("killed"));
+        await running.abandon();
+      }
+      // Each is a state that there was, and none is older than the one before.
+      const committed = server.generations.slice(before).map((one) => nameOf(committedTree(server, one)));
+      const order = committed.map((name) => states.lastIndexOf(name));
+      expect(order).not.toContain(-1);
+      expect(order).toEqual([...order].sort((one, other) => one - other));
+      const isBare = Object.values(await treeOf(machine.out)).every((entry) => entry.startsWith("directory"));
+      if (finished && !isBare)
+        expect(nameOf(committedTree(server, server.head as Generation))).toBe(states.at(-1));
       expect(await leftoversOf(machine)).toEqual([]);
       await rm(join(machine.dir, "beside"), { force: true });
     }
+    expect(resumes).toBeGreaterThan(3);
     expect(server.violations).toEqual([]);
   },
   120_000,
