@@ -244,7 +244,9 @@ async function finishMirrors(
 ): Promise<void> {
   const bound = shutdown.bound(timings.shutdownUploadMs);
   bound.signal.addEventListener("abort", () => uploads.abort(bound.signal.reason), { once: true });
-  const finished = await Promise.allSettled(mirrors.map((mirror) => mirror.finish()));
+  // Whoever is told to stop and then exits has had the time to finish what it was writing.
+  const cutOff = exit.signal !== null || (exit.exitCode !== 0 && !interrupted);
+  const finished = await Promise.allSettled(mirrors.map((mirror) => mirror.finish({ cutOff })));
   bound.release();
   const failed = finished.find((result) => result.status === "rejected");
   if (!failed) return;

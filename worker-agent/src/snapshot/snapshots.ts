@@ -13,7 +13,12 @@ import {
 } from "../transfer/failures.ts";
 import { HttpClient } from "../transfer/http-client.ts";
 import { patternOf } from "../transfer/patterns/rule-pattern.ts";
-import { type TransferContext, TransferError, type TransferLease } from "../transfer/ports.ts";
+import {
+  type CommandEnd,
+  type TransferContext,
+  TransferError,
+  type TransferLease,
+} from "../transfer/ports.ts";
 import { judge } from "../transfer/retry.ts";
 import { type ManagedSettings, ManagedStorage } from "../transfer/stores/managed/attempt-storage.ts";
 import type { CutTimes } from "./cut-timing.ts";
@@ -90,7 +95,7 @@ export function createSnapshots(settings: SnapshotSettings, api: ManagedSettings
       storeIn,
     });
     return {
-      finish: () => withReason(snapshotter.finish()),
+      finish: (end?: CommandEnd) => withReason(snapshotter.finish(end)),
       abandon: () => snapshotter.abandon(),
     };
   }

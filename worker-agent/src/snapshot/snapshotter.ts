@@ -6,7 +6,7 @@
  */
 import { Ended, FileDisturbed, LocalFailure, transferError } from "../transfer/failures.ts";
 import type { RulePattern } from "../transfer/patterns/rule-pattern.ts";
-import type { Mirror, TransferError } from "../transfer/ports.ts";
+import type { CommandEnd, Mirror, TransferError } from "../transfer/ports.ts";
 import { judge } from "../transfer/retry.ts";
 import { ScanTimer } from "../transfer/scan-timer.ts";
 import { summed } from "../transfer/summed-failures.ts";
@@ -86,12 +86,13 @@ export class Snapshotter implements Mirror {
     this.#loop = this.#run();
   }
 
-  async finish(): Promise<void> {
+  async finish({ cutOff }: CommandEnd = { cutOff: false }): Promise<void> {
+    const endedMs = Date.now();
     this.#finishing.abort();
     await this.#loop;
     try {
       this.#throwIfEnded();
-      await this.#finish();
+      await this.#finish(cutOff ? endedMs - this.#settings.times.quietMs : undefined);
     } catch (failure) {
       throw this.#ended ?? failure;
     } finally {
@@ -259,7 +260,8 @@ export class Snapshotter implements Mirror {
     }
   }
 
-  async #finish(): Promise<void> {
+  /** `restedFromMs`: what was written since then may be half of something, and is not cut. */
+  async #finish(restedFromMs: number | undefined): Promise<void> {
     for (let cuts = 1; cuts <= finalCuts; cuts += 1) {
       this.#throwIfEnded();
       this.#problem = undefined;
@@ -267,12 +269,23 @@ export class Snapshotter implements Mirror {
       if (this.#sending && (!this.#isNew(seen) || !this.#sending.droppable)) await this.#settle();
       if (!seen) this.#tell(`${this.#settings.root} is gone: the snapshot before stays`);
       if (!this.#isNew(seen)) break;
+      if (restedFromMs !== undefined && this.#changedSince(restedFromMs, seen)) {
+        this.#tell("the command was cut off while it may have been writing: the snapshot before stays");
+        await this.#settle();
+        break;
+      }
       if (this.#isWhole(seen)) await this.#cut(seen, cuts <= finalQuietCuts);
       await this.#settle();
       if (this.#failedFor("storage")) break;
     }
     this.#throwIfEnded();
     if (this.#problem) throw this.#problem;
+  }
+
+  /** Whether anything that the newest cut does not hold was written later than that, by the wall clock. */
+  #changedSince(wallMs: number, { entries }: Survey): boolean {
+    const changedMs = lastChangeMs(entries, this.#newest, Date.now());
+    return changedMs !== undefined && changedMs > wallMs;
   }
 
   #failedFor(fault: TransferError["fault"]): boolean {

@@ -76,13 +76,20 @@ export interface KnownFile {
 /** Local absolute path → state, for every file that a download wrote: the mirror need not upload these again. */
 export type KnownFiles = Map<string, KnownFile>;
 
+/** How the command came to its end. */
+export interface CommandEnd {
+  /** It was killed or failed by itself, perhaps in the middle of writing. Default false: it ended in its own time. */
+  cutOff: boolean;
+}
+
 /** A running mirror of one `during` rule. */
 export interface Mirror {
   /**
    * Stops watching, then brings the bucket to the directory's last state: everything awaited, newest content wins.
-   * Call it after the command has ended. Throws TransferError when a file could not be brought up.
+   * Call it after the command has ended. Throws TransferError when a file could not be brought up. A snapshot leaves out what a
+   * command wrote right before it was cut off.
    */
-  finish(): Promise<void>;
+  finish(end?: CommandEnd): Promise<void>;
   /** Stops without another effect; transfers in flight are aborted. */
   abandon(): Promise<void>;
 }

@@ -74,6 +74,35 @@ test("a checkpoint of several files is never committed torn", async () => {
   }
 });
 
+test("a command killed in the middle of a checkpoint leaves the one before; one that ended in its own time is cut", async () => {
+  const server = await startServer();
+  const { out, start, problems } = await newMachine(server, { sizes: tinySizes });
+  await writeFile(join(out, "model"), "whole");
+  const running = await start({ quiet_seconds: 0.3 });
+  await server.until(() => server.generations.length === 1);
+  await writeFile(join(out, "model"), "hal");
+  await running.finish({ cutOff: true });
+  expect(server.generations.length).toBe(1);
+  expect(problems).toEqual([expect.stringContaining("the snapshot before stays")]);
+
+  const again = await start({ quiet_seconds: 0.3 });
+  await writeFile(join(out, "model"), "at its end");
+  await again.finish({ cutOff: false });
+  expect(server.head && server.contentOf(server.head, "model")?.toString()).toBe("at its end");
+});
+
+test("what a killed command had written before its last rest is cut", async () => {
+  const server = await startServer();
+  const { out, start } = await newMachine(server, { sizes: tinySizes });
+  const running = await start({ quiet_seconds: 0.3, min_interval_seconds: 3600 });
+  await writeFile(join(out, "model"), "first");
+  await server.until(() => server.generations.length === 1);
+  await writeFile(join(out, "model"), "second");
+  await delay(400);
+  await running.finish({ cutOff: true });
+  expect(server.head && server.contentOf(server.head, "model")?.toString()).toBe("second");
+});
+
 test("a file rewritten in place all the time still arrives over a slow uplink", async () => {
   const server = await startServer();
   server.bytesPerSecond = 40_000;
@@ -163,7 +192,7 @@ test("a truncated and rewritten log is never mixed with its former self", async 
   const server = await startServer();
   const { out, start } = await newMachine(server, { sizes: tinySizes, patienceFloorMs: 50 });
   const stop = keepDoing(3, (count) => writeFile(join(out, "log"), Buffer.alloc(2000 + count, `${count};`)));
-  const running = await start({ quiet_seconds: 0.03 });
+  const running = await start({ quiet_seconds: 0.03, keep: 50 });
   await server.until(() => server.generations.length === 3);
   await stop();
   await running.finish();
