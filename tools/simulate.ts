@@ -49,6 +49,7 @@ async function simulateMisfortune(values: Omit<ReturnType<typeof options>, "trac
   });
   printReport(report, (performance.now() - startedMs) / 1000);
   if (report.violation) printViolation(report);
+  else console.log("\nNo invariant was broken.");
   return report.violation === null;
 }
 

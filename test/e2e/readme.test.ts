@@ -78,7 +78,7 @@ it.skipIf(missing.length > 0)(
   async () => {
     // The API's start, user and job, the agent, a look at the result; and files without S3 keys.
     const [start, submit, agent, look, ...others] = readBlocks("## Submit a job");
-    const [files] = readBlocks("### Fetch results without S3 keys");
+    const [files] = readBlocks("### Files and results without S3 keys");
     expect(start).toBe("npm run dev\n");
     expect(others).toEqual([]);
     const before = filesOutsideDist();

@@ -116,7 +116,7 @@ function snapshotContext(attempt: Attempt, workdir: string, signal: AbortSignal)
         prefix,
         generation,
         files,
-        bytes_new: bytesNew,
+        bytes_sent: bytesNew,
         bytes_total: bytesTotal,
         seconds,
         quiet,

@@ -71,7 +71,7 @@ test("commits are told in the log and count as checkpoints in the renewals", asy
   });
   const line = await agent.logged("snapshot committed");
   expect(line).toMatchObject({ prefix: "job/", generation: 1, files: 1, bytes_total: 5000, quiet: true });
-  expect(line).toMatchObject({ bytes_new: expect.any(Number), seconds: expect.any(Number) });
+  expect(line).toMatchObject({ bytes_sent: expect.any(Number), seconds: expect.any(Number) });
   await agent.server.until((call) => call.route === "renew" && call.body.leases[0]?.progress === 1);
   await writeFile(agent.path("go"), "");
   await agent.server.report("completed", storage.jobId);
