@@ -37,7 +37,9 @@ export function rowAdded(
     !book.lateClaims.has(name),
     () => `attempt ${attempt} is tried again while the write of an earlier claim of it may still land`,
   );
+  // An earlier claim of this number may have been refused; this one's kind counts.
   if (row.old) book.oldClaims.add(name);
+  else book.oldClaims.delete(name);
 }
 
 export function rowMoved(
