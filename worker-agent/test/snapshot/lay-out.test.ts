@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { type FileContent, type PlacedChunk, wholeChunks } from "../../src/snapshot/content.ts";
 import { layOut } from "../../src/snapshot/lay-out.ts";
 import { type ChunkSizes, chunkSizes } from "../../src/snapshot/sizes.ts";
+import { digest } from "./generation-storage.ts";
 import { Random } from "./random.ts";
-import { digest } from "./snapshot-server.ts";
 
 /** The real proportions, a 65,536th of the size. */
 const tiny: ChunkSizes = {

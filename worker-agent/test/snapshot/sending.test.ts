@@ -5,7 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { failureOf } from "../transfer/bench.ts";
 import { newMachine, startServer, tinySizes } from "./bench.ts";
-import { type Asked, digest, type Fault, type SnapshotServer } from "./snapshot-server.ts";
+import { digest } from "./generation-storage.ts";
+import type { Asked, Fault, SnapshotServer } from "./snapshot-server.ts";
 
 /** Lets nothing of the kind through until it is called. */
 function hold(server: SnapshotServer, which: (asked: Asked) => boolean): () => void {

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { leftoversOf, newMachine, startServer, tinySizes, treeOf } from "./bench.ts";
+import { digest, type Generation } from "./generation-storage.ts";
 import { Random } from "./random.ts";
-import { digest, type Generation, type SnapshotServer } from "./snapshot-server.ts";
+import type { SnapshotServer } from "./snapshot-server.ts";
 
 const names = ["a", "b", "c/d", "c/e", "f/g/h", "i"];
 

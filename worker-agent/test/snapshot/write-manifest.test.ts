@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { limits } from "../../../src/contract/index.ts";
 import type { SeenEntry } from "../../src/snapshot/survey.ts";
 import { writeManifest } from "../../src/snapshot/write-manifest.ts";
-import { digest } from "./snapshot-server.ts";
+import { digest } from "./generation-storage.ts";
 
 const facts = {
   jobId: randomUUID(),
