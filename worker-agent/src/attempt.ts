@@ -111,12 +111,12 @@ export function transferContext(attempt: Attempt, workdir: string, signal: Abort
 function snapshotContext(attempt: Attempt, workdir: string, signal: AbortSignal): SnapshotContext {
   return {
     ...transferContext(attempt, workdir, signal),
-    onCommitted: ({ prefix, generation, files, bytesNew, bytesTotal, seconds, quiet }) =>
+    onCommitted: ({ prefix, generation, files, bytesSent, bytesTotal, seconds, quiet }) =>
       attempt.log.info("snapshot committed", {
         prefix,
         generation,
         files,
-        bytes_sent: bytesNew,
+        bytes_sent: bytesSent,
         bytes_total: bytesTotal,
         seconds,
         quiet,

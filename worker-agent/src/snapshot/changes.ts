@@ -1,6 +1,5 @@
 /** What has changed between two looks at a directory: pure. */
-import { sameState } from "../transfer/file-state.ts";
-import { sameContentState } from "./hold-still.ts";
+import { sameButCtime, sameState } from "../transfer/file-state.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { SeenEntry } from "./survey.ts";
 
@@ -40,7 +39,7 @@ export function lastChangeMs(now: Entries, before: Entries, nowMs: number): numb
 /** Ctimes of files apart, which our own links move. */
 export function sameEntry(one: SeenEntry, other: SeenEntry): boolean {
   if (one.type === "file" && other.type === "file")
-    return one.mode === other.mode && sameContentState(one.state, other.state);
+    return one.mode === other.mode && sameButCtime(one.state, other.state);
   if (one.type === "link" && other.type === "link") return one.target === other.target;
   if (one.type !== "directory" || other.type !== "directory") return false;
   return one.mode === other.mode && one.mtimeNs === other.mtimeNs;

@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { FileDisturbed, LocalFailure, onDisk } from "../transfer/failures.ts";
-import { sameState, settledState, stateOf } from "../transfer/file-state.ts";
+import { sameButCtime, sameState, settledState, stateOf } from "../transfer/file-state.ts";
 import type { KnownFile } from "../transfer/ports.ts";
 
 /** Neither a link in the file's place is followed, nor is a pipe waited for. */
@@ -25,11 +25,6 @@ export interface Held {
   names: bigint;
 }
 
-/** But for the ctime, which linking moves, the same. */
-export function sameContentState(one: KnownFile, other: KnownFile): boolean {
-  return sameState(one, { ...other, ctimeNs: one.ctimeNs });
-}
-
 /** The state of the open file. `expected`: the only one that will do. @throws FileDisturbed. */
 export async function stateToRead(
   handle: FileHandle,
@@ -41,7 +36,7 @@ export async function stateToRead(
   await settledState(handle, path, signal);
   const stats = await onDisk(path, handle.stat({ bigint: true }));
   const state = stateOf(stats);
-  if (expected && !sameContentState(state, expected)) throw new FileDisturbed(path);
+  if (expected && !sameButCtime(state, expected)) throw new FileDisturbed(path);
   return { state, names: stats.nlink };
 }
 
@@ -54,7 +49,7 @@ export async function checkHeldStill(
 ): Promise<void> {
   const stats = await onDisk(path, handle.stat({ bigint: true }));
   const now = stateOf(stats);
-  if (sameState(state, now) || (sameContentState(state, now) && stats.nlink !== names)) return;
+  if (sameState(state, now) || (sameButCtime(state, now) && stats.nlink !== names)) return;
   const grown = now.sizeBytes > state.sizeBytes;
   if (!grown || !lookAgain || !(await lookAgain())) throw new FileDisturbed(path);
 }

@@ -9,7 +9,7 @@ export interface CommittedGeneration {
   generation: number;
   files: number;
   /** Over the wire for it, those of cuts that were dropped before included. */
-  bytesNew: number;
+  bytesSent: number;
   /** Of all its files. */
   bytesTotal: number;
   /** From the cut to the commit. */

@@ -12,6 +12,7 @@ import { forEachBounded } from "../transfer/bounded.ts";
 import { onDisk, Refused } from "../transfer/failures.ts";
 import { stateOf } from "../transfer/file-state.ts";
 import { ownName } from "../transfer/object-key.ts";
+import { writeAll } from "../transfer/target-file.ts";
 import type { FileContent } from "./content.ts";
 import type { FileEntry, Manifest } from "./read-manifest.ts";
 import { withFile } from "./reading.ts";
@@ -106,7 +107,9 @@ async function writeChunks(
       const content = await fetch(chunk);
       const write = async ({ path, fileOffset, chunkOffset, bytes }: Target) => {
         const part = content.subarray(chunkOffset, chunkOffset + bytes);
-        await withFile(join(stage, path), writeFlags, (handle) => writeAt(handle, path, part, fileOffset));
+        await withFile(join(stage, path), writeFlags, (handle) =>
+          writeAll({ handle, path }, part, fileOffset),
+        );
       };
       await forEachBounded(targets.get(index) ?? [], filesAtOnce, write, () => {});
     },
@@ -126,16 +129,6 @@ function targetsOf(files: FileEntry[]): Map<number, Target[]> {
     }
   }
   return targets;
-}
-
-async function writeAt(handle: FileHandle, path: string, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.byteLength; ) {
-    const { bytesWritten } = await onDisk(
-      path,
-      handle.write(bytes, done, bytes.byteLength - done, offset + done),
-    );
-    done += bytesWritten;
-  }
 }
 
 async function finishFiles(stage: string, files: FileEntry[], signal: AbortSignal): Promise<void> {

@@ -3,13 +3,13 @@ import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { snapshotDefaults, type UploadRule } from "../../../src/contract/index.ts";
 import {
-  Ended,
   FileDisturbed,
   LocalFailure,
   onDisk,
   Refused,
   StorageError,
   transferError,
+  withReason,
 } from "../transfer/failures.ts";
 import { HttpClient } from "../transfer/http-client.ts";
 import { patternOf } from "../transfer/patterns/rule-pattern.ts";
@@ -19,7 +19,7 @@ import {
   TransferError,
   type TransferLease,
 } from "../transfer/ports.ts";
-import { judge } from "../transfer/retry.ts";
+import { judge, patienceOf } from "../transfer/retry.ts";
 import { type ManagedSettings, ManagedStorage } from "../transfer/stores/managed/attempt-storage.ts";
 import type { CutTimes } from "./cut-timing.ts";
 import { Knowledge } from "./knowledge.ts";
@@ -44,7 +44,7 @@ const connections = 8;
 
 export function createSnapshots(settings: SnapshotSettings, api: ManagedSettings): Snapshots {
   const { stallTimeoutMs, apiPatienceMs } = settings;
-  const patience = { tries: settings.tries ?? 6, backoffBaseMs: settings.backoffBaseMs ?? 500 };
+  const patience = patienceOf(settings);
   const http = new HttpClient({ concurrentRequests: connections, stallTimeoutMs });
   const managed = new ManagedStorage(http, { ...api, ...patience, apiPatienceMs });
   const sizes = settings.sizes ?? chunkSizes;
@@ -95,7 +95,7 @@ export function createSnapshots(settings: SnapshotSettings, api: ManagedSettings
       storeIn,
     });
     return {
-      finish: (end?: CommandEnd) => withReason(snapshotter.finish(end)),
+      finish: (end?: CommandEnd) => withReason(() => snapshotter.finish(end)),
       abandon: () => snapshotter.abandon(),
     };
   }
@@ -121,7 +121,7 @@ function knowledgeOf(restored: Restored | undefined): Knowledge {
 
 async function named<T>(doing: string, work: Promise<T>, { signal }: TransferContext): Promise<T> {
   try {
-    return await withReason(work);
+    return await withReason(() => work);
   } catch (failure) {
     if (signal.aborted) throw signal.reason;
     // What is none of these is a bug of ours, and is to be told with its stack.
@@ -132,12 +132,3 @@ async function named<T>(doing: string, work: Promise<T>, { signal }: TransferCon
 }
 
 const told = [FileDisturbed, LocalFailure, Refused, StorageError, TransferError];
-
-/** Whoever ended it gets his own reason back. */
-async function withReason<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (failure) {
-    throw failure instanceof Ended ? failure.reason : failure;
-  }
-}

@@ -213,11 +213,11 @@ export class Snapshotter implements Mirror {
     this.#sending = sending;
     const ended = (outcome: SendOutcome | undefined) => {
       const committed = outcome?.kind === "committed";
-      const bytesNew = this.#unreportedBytes;
+      const bytesSent = this.#unreportedBytes;
       if (committed) this.#unreportedBytes = 0;
       // Bytes that went up count as a checkpoint: those of a dropped cut are told with the next one that arrives.
-      observer.ended("upload", root, committed ? bytesNew : 0);
-      if (committed) this.#tellCommitted(outcome.manifest.head, bytesNew, takenMs);
+      observer.ended("upload", root, committed ? bytesSent : 0);
+      if (committed) this.#tellCommitted(outcome.manifest.head, bytesSent, takenMs);
       this.#timer.hint();
     };
     sending.outcome.then(ended, () => ended(undefined));
@@ -225,14 +225,14 @@ export class Snapshotter implements Mirror {
 
   #tellCommitted(
     head: { generation: number; files: number; bytes: number; quiet: boolean },
-    bytesNew: number,
+    bytesSent: number,
     takenMs: number,
   ): void {
     this.#context.onCommitted({
       prefix: this.#settings.series.prefix,
       generation: head.generation,
       files: head.files,
-      bytesNew,
+      bytesSent,
       bytesTotal: head.bytes,
       seconds: Math.round((performance.now() - takenMs) / 100) / 10,
       quiet: head.quiet,

@@ -6,12 +6,13 @@
  * system (the directory is a mount), inside. The name tells whose it is: what a killed agent left is cleared by the
  * next one that cuts the same directory, and no other agent's.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, link, lstat, mkdir, open, readdir, rm, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LocalFailure, onDisk } from "../transfer/failures.ts";
-import { sameState, stateOf } from "../transfer/file-state.ts";
+import { sameButCtime, stateOf } from "../transfer/file-state.ts";
+import { ownName, ownNameStart } from "../transfer/object-key.ts";
 import type { KnownFile } from "../transfer/ports.ts";
 
 interface Link {
@@ -98,7 +99,7 @@ export class Staging {
       const before = await stateAt(original);
       await unlink(staged).catch(() => undefined); // gone together with the directory it was in
       const after = before && (await stateAt(original));
-      if (before && after && sameContent(before, after)) onUnlinked(original, before, after);
+      if (before && after && sameButCtime(before, after)) onUnlinked(original, before, after);
     }
     for (const directory of this.#directories.values()) {
       const path = await directory.catch(() => undefined);
@@ -131,11 +132,6 @@ function placesFor(root: string): [string, string] {
   return [dirname(root), root];
 }
 
-/** Not that of any other content: but for the ctime the same. */
-function sameContent(one: KnownFile, other: KnownFile): boolean {
-  return sameState(one, { ...other, ctimeNs: one.ctimeNs });
-}
-
 async function stateAt(path: string): Promise<KnownFile | undefined> {
   try {
     return stateOf(await lstat(path, { bigint: true }));
@@ -145,14 +141,9 @@ async function stateAt(path: string): Promise<KnownFile | undefined> {
 }
 
 async function makeHidden(parent: string, root: string): Promise<string> {
-  const path = join(parent, nameFor(root, randomBytes(8).toString("hex")));
+  const path = join(parent, ownName("snapshot", ownerOf(root)));
   await onDisk(path, mkdir(path, { mode: 0o700 }));
   return path;
-}
-
-/** As `ownName` in transfer/object-key.ts makes them, but half of it says whose. */
-function nameFor(root: string, random: string): string {
-  return `.kelpie-snapshot-${ownerOf(root)}${random}.tmp`;
 }
 
 function ownerOf(root: string): string {
@@ -161,7 +152,7 @@ function ownerOf(root: string): string {
 
 /** Removes what an agent that was killed left for this directory, which is nobody's but ours now. */
 export async function clearLeftovers(root: string): Promise<void> {
-  const start = `.kelpie-snapshot-${ownerOf(root)}`;
+  const start = ownNameStart("snapshot", ownerOf(root));
   for (const parent of placesFor(root)) {
     const names = await readdir(parent).catch(() => []); // unreadable: then nothing was made there
     for (const name of names.filter((one) => basename(one).startsWith(start))) {

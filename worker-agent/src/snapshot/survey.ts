@@ -7,7 +7,7 @@ import type { BigIntStats, Dirent } from "node:fs";
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { forEachBounded } from "../transfer/bounded.ts";
-import { LocalFailure, onDisk } from "../transfer/failures.ts";
+import { LocalFailure, present } from "../transfer/failures.ts";
 import { stateOf } from "../transfer/file-state.ts";
 import { isOwnFile } from "../transfer/object-key.ts";
 import type { RulePattern } from "../transfer/patterns/rule-pattern.ts";
@@ -129,15 +129,5 @@ function dropIdleDirectories(entries: Map<string, SeenEntry>): void {
   }
   for (const [path, { type }] of entries) {
     if (type === "directory" && !leading.has(path)) entries.delete(path);
-  }
-}
-
-async function present<T>(path: string, operation: Promise<T>, found: Survey): Promise<T | undefined> {
-  try {
-    return await onDisk(path, operation);
-  } catch (failure) {
-    if (!(failure instanceof LocalFailure)) throw failure;
-    if (!failure.missing) found.unreadable.push(failure);
-    return undefined;
   }
 }

@@ -91,6 +91,15 @@ export class Ended extends Error {
   }
 }
 
+/** Whoever ended it gets his own reason back: the gate's rejection, or the signal's. */
+export async function withReason<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (failure) {
+    throw failure instanceof Ended ? failure.reason : failure;
+  }
+}
+
 /** Awaits an operation on a local path; its failure names the path. */
 export async function onDisk<T>(path: string, operation: Promise<T>): Promise<T> {
   try {
@@ -98,6 +107,24 @@ export async function onDisk<T>(path: string, operation: Promise<T>): Promise<T>
   } catch (cause) {
     if (cause instanceof FileDisturbed || cause instanceof LocalFailure) throw cause;
     throw new LocalFailure(path, cause);
+  }
+}
+
+/**
+ * Awaits a look at a local path, by somebody who looks at many: what is gone by now was never there, and what cannot be looked at
+ * is kept for the end. Undefined either way.
+ */
+export async function present<T>(
+  path: string,
+  operation: Promise<T>,
+  found: { unreadable: LocalFailure[] },
+): Promise<T | undefined> {
+  try {
+    return await onDisk(path, operation);
+  } catch (failure) {
+    if (!(failure instanceof LocalFailure)) throw failure;
+    if (!failure.missing) found.unreadable.push(failure);
+    return undefined;
   }
 }
 

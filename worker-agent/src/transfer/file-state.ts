@@ -27,7 +27,8 @@ export function sameState(one: KnownFile, other: KnownFile): boolean {
   return sameButCtime(one, other) && one.ctimeNs === other.ctimeNs;
 }
 
-function sameButCtime(one: KnownFile, other: KnownFile): boolean {
+/** A ctime alone is moved by links made and lost, and by no byte. */
+export function sameButCtime(one: KnownFile, other: KnownFile): boolean {
   return one.sizeBytes === other.sizeBytes && one.mtimeNs === other.mtimeNs && one.inode === other.inode;
 }
 

@@ -8,9 +8,16 @@ import type { WriteTarget } from "./object-store.ts";
  * A name for a file or directory of ours that lies beside the user's: never uploaded, never taken for his. Random and
  * long, so that whatever else he calls `.kelpie-…` is his.
  */
-export function ownName(purpose: "download" | "link" | "aside" | "snapshot"): string {
-  return `.kelpie-${purpose}-${randomBytes(16).toString("hex")}.tmp`;
+export function ownName(purpose: Purpose, owner = ""): string {
+  return `${ownNameStart(purpose, owner)}${randomBytes(16).toString("hex").slice(owner.length)}.tmp`;
 }
+
+/** With what the names of one owner (up to 16 hex digits) begin, where it matters whose they are. */
+export function ownNameStart(purpose: Purpose, owner: string): string {
+  return `.kelpie-${purpose}-${owner}`;
+}
+
+type Purpose = "download" | "link" | "aside" | "snapshot";
 
 const ownNames = /^\.kelpie-(download|link|aside|snapshot)-[0-9a-f]{32}\.tmp$/;
 

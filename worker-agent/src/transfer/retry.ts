@@ -23,6 +23,11 @@ export interface Patience {
   backoffBaseMs: number;
 }
 
+/** With the defaults that ports.ts tells. */
+export function patienceOf({ tries = 6, backoffBaseMs = 500 }: Partial<Patience>): Patience {
+  return { tries, backoffBaseMs };
+}
+
 const backoffCapMs = 20_000;
 
 export interface Verdict {

@@ -1,7 +1,7 @@
 /** What all transfers of one instance share: one patience, one set of bounds. */
 import { Slots, Turns } from "./bounded.ts";
 import type { TransferSettings } from "./ports.ts";
-import type { Patience } from "./retry.ts";
+import { type Patience, patienceOf } from "./retry.ts";
 
 export interface SharedBounds {
   patience: Patience;
@@ -16,7 +16,7 @@ export interface SharedBounds {
 export function createBounds(settings: TransferSettings): SharedBounds {
   const concurrentFiles = settings.concurrentFiles ?? 8;
   return {
-    patience: { tries: settings.tries ?? 6, backoffBaseMs: settings.backoffBaseMs ?? 500 },
+    patience: patienceOf(settings),
     concurrentFiles,
     concurrentRequests: settings.concurrentRequests ?? 16,
     files: new Slots(concurrentFiles),

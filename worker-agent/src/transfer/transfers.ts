@@ -1,7 +1,7 @@
 /** The transfer layer, put together. */
 import type { DownloadRule, StorageArea, UploadRule } from "../../../src/contract/index.ts";
 import { download } from "./download.ts";
-import { Ended } from "./failures.ts";
+import { withReason } from "./failures.ts";
 import { HttpClient } from "./http-client.ts";
 import { DirectoryMirror } from "./mirror.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -64,20 +64,11 @@ export function createTransfers(settings: TransferSettings, managed: ManagedSett
   };
 }
 
-/** Carried out as a mirror, such a rule would find nothing, or leave what nobody resumes from. */
+/** Those are carried out by snapshot/: as a mirror such a rule would find nothing, or leave what nobody resumes from. */
 function refuseSnapshot({ mode, prefix }: DownloadRule | UploadRule): void {
   if (mode === "snapshot")
     throw new TransferError(
       "config",
-      `the rule for "${prefix}" is a snapshot, which this agent does not know`,
+      `the rule for "${prefix}" is a snapshot, which does not go file by file`,
     );
-}
-
-/** Whoever ended the transfers gets his own reason back: the gate's rejection, or the signal's. */
-async function withReason<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (failure) {
-    throw failure instanceof Ended ? failure.reason : failure;
-  }
 }

@@ -10,7 +10,7 @@ import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { contains } from "../directories.ts";
 import { forEachBounded } from "./bounded.ts";
-import { LocalFailure, onDisk } from "./failures.ts";
+import { LocalFailure, onDisk, present } from "./failures.ts";
 import { stateOf } from "./file-state.ts";
 import { isOwnFile } from "./object-key.ts";
 import type { KnownFile } from "./ports.ts";
@@ -165,15 +165,5 @@ async function lookAtLink(
       return undefined;
     }
     return (await present(path, lstat(path), found)) && pass("the link leads to nothing", true);
-  }
-}
-
-async function present<T>(path: string, operation: Promise<T>, found: Walk): Promise<T | undefined> {
-  try {
-    return await onDisk(path, operation);
-  } catch (failure) {
-    if (!(failure instanceof LocalFailure)) throw failure;
-    if (!failure.missing) found.unreadable.push(failure);
-    return undefined;
   }
 }
