@@ -2,14 +2,16 @@
  * Who is asking. `X-Kelpie-Key` wins over everything else a request carries: it is the admin's key or a token.
  * Salad API keys and the tokens of nodes (IMDS) are recognised, their headers checked, and refused for now.
  */
+
 import type { Context, MiddlewareHandler } from "hono";
 import { prepare } from "../db/prepare.ts";
 import { readToken, type TokenRecord } from "../db/users/tokens.ts";
 import { admin, insertUser } from "../db/users/users.ts";
+import { hexOf } from "../domain/hex.ts";
 import { type Config, configOf } from "../env.ts";
 import { ApiError } from "./api-error.ts";
 import type { AppEnv, Principal } from "./app-env.ts";
-import { hex, sha256 } from "./sha256.ts";
+import { sha256 } from "./sha256.ts";
 import { TokenCache } from "./token-cache.ts";
 
 const tokens = new TokenCache();
@@ -67,7 +69,7 @@ async function principalOfKey(c: Context<AppEnv>, key: string): Promise<Principa
     await ensureAdmin(c);
     return { userId: admin.id, role: "admin" };
   }
-  const principal = await principalOfToken(c, hex(digest));
+  const principal = await principalOfToken(c, hexOf(digest));
   if (!principal) throw new ApiError("forbidden", { problem: "X-Kelpie-Key is not valid" });
   return principal;
 }

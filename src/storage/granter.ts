@@ -4,6 +4,7 @@
  */
 import { type Grant, limits } from "../contract/index.ts";
 import { type Config, hasManagedStorage } from "../env.ts";
+import { type Content, contentHeadersOf } from "./content.ts";
 import type { BucketKey } from "./keys.ts";
 import { base64OfHex } from "./md5.ts";
 import { presignedUrl } from "./presign.ts";
@@ -15,14 +16,12 @@ export interface Read {
 }
 
 /** A whole object, or a part of one. Everything here is signed: what arrives otherwise is refused. */
-export interface Write {
+export interface Write extends Content {
   method: "PUT";
   key: BucketKey;
   size: number;
   /** Hex. */
   md5?: string | undefined;
-  contentType?: string | undefined;
-  contentEncoding?: string | undefined;
   /** Never over an object that is there. */
   onlyIfAbsent?: boolean;
   part?: { uploadId: string; number: number };
@@ -59,8 +58,7 @@ export function granterOf(config: Config, apiOrigin: string): Granter {
 function headersOf(write: Write): Record<string, string> {
   return {
     ...(write.md5 === undefined ? {} : { "Content-MD5": base64OfHex(write.md5) }),
-    ...(write.contentType === undefined ? {} : { "Content-Type": write.contentType }),
-    ...(write.contentEncoding === undefined ? {} : { "Content-Encoding": write.contentEncoding }),
+    ...contentHeadersOf(write),
     ...(write.onlyIfAbsent ? { "If-None-Match": "*" } : {}),
   };
 }

@@ -2,6 +2,8 @@
  * Bytes on their way into the bucket through the API: never held whole, and stored only if they are exactly what was permitted. A
  * request that breaks off stores nothing: R2 keeps an object or a part once all of it has come.
  */
+import { hexOf } from "../domain/hex.ts";
+import { httpMetadataOf } from "./content.ts";
 import type { Write } from "./granter.ts";
 import { r2Outcome } from "./r2-fault.ts";
 
@@ -49,12 +51,8 @@ function store(bucket: R2Bucket, write: Write, stream: ReadableStream): Promise<
   if (write.part) {
     return bucket.resumeMultipartUpload(write.key, write.part.uploadId).uploadPart(write.part.number, stream);
   }
-  const { contentType, contentEncoding } = write;
   return bucket.put(write.key, stream, {
-    httpMetadata: {
-      ...(contentType === undefined ? {} : { contentType }),
-      ...(contentEncoding === undefined ? {} : { contentEncoding }),
-    },
+    httpMetadata: httpMetadataOf(write),
     ...(write.md5 === undefined ? {} : { md5: write.md5 }),
     ...(write.onlyIfAbsent ? { onlyIf: { etagDoesNotMatch: "*" } } : {}),
   });
@@ -75,7 +73,7 @@ class Md5Check {
       },
       flush: async () => {
         await writer.close();
-        this.failed = hex(await digest.digest) !== md5;
+        this.failed = hexOf(new Uint8Array(await digest.digest)) !== md5;
         if (this.failed) throw new Error("the body has another MD5 than was told");
       },
     });
@@ -85,10 +83,6 @@ class Md5Check {
 /** Too many bytes fail where they are written, too few where they are read. */
 function saysSize(error: unknown): boolean {
   return error instanceof TypeError && error.message.includes("FixedLengthStream");
-}
-
-function hex(bytes: ArrayBuffer): string {
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 const empty = () => new Blob([]).stream() as ReadableStream<Uint8Array>;

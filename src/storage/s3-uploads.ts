@@ -1,6 +1,7 @@
 /** Uploads in parts through the bucket's S3 side, so that presigned parts belong to an upload of the same side. */
 import { AwsClient } from "aws4fetch";
 import type { S3Access } from "../env.ts";
+import { contentHeadersOf } from "./content.ts";
 import type { BucketKey } from "./keys.ts";
 import { objectUrl, signerOptions } from "./presign.ts";
 import { markName } from "./upload-id.ts";
@@ -31,12 +32,8 @@ export function s3Uploads(s3: S3Access): Uploads {
   };
 
   return {
-    async begin(key, { contentType, contentEncoding }, mark) {
-      const headers = {
-        [`x-amz-meta-${markName}`]: mark,
-        ...(contentType === undefined ? {} : { "Content-Type": contentType }),
-        ...(contentEncoding === undefined ? {} : { "Content-Encoding": contentEncoding }),
-      };
+    async begin(key, content, mark) {
+      const headers = { [`x-amz-meta-${markName}`]: mark, ...contentHeadersOf(content) };
       // A body of bytes, if none: with text the runtime would name a Content-Type of its own.
       const { text, code } = await send("POST", key, { uploads: "" }, { headers, body: new Uint8Array() });
       const storageId = tag(text, "UploadId");

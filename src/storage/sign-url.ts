@@ -3,8 +3,10 @@
  * query and not in the path, where clients and proxies resolve `..` and fold `//`. The signature is hex, which Workers
  * Logs redact; our own log tells paths without queries.
  */
+
 import { z } from "zod";
 import { limits } from "../contract/index.ts";
+import { bytesOfHex, hexOf } from "../domain/hex.ts";
 import type { Access } from "./granter.ts";
 import type { BucketKey } from "./keys.ts";
 
@@ -45,8 +47,9 @@ export async function signedUrl(
   const query = queryOf(access, expiresMs);
   const key = await hmacKey(signingKey);
   const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, signedBytes(access.method, query)));
-  const signature = Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const given = Object.entries({ ...query, signature }).filter(([, value]) => value !== undefined);
+  const given = Object.entries({ ...query, signature: hexOf(mac) }).filter(
+    ([, value]) => value !== undefined,
+  );
   return `${apiOrigin}${objectPath}?${new URLSearchParams(given as [string, string][])}`;
 }
 
@@ -59,7 +62,7 @@ export async function verifySignedUrl(
   { signature, ...query }: SignedQuery,
   nowMs: number,
 ): Promise<Verified> {
-  const mac = Uint8Array.from(signature.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+  const mac = bytesOfHex(signature);
   const key = await hmacKey(signingKey);
   // `verify` compares in constant time.
   const ours = await crypto.subtle.verify("HMAC", key, mac, signedBytes(method, query));

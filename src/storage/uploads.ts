@@ -4,15 +4,12 @@
  * continued by the other; nothing promises it of R2.)
  */
 import type { S3Access } from "../env.ts";
+import { type Content, httpMetadataOf } from "./content.ts";
 import type { BucketKey } from "./keys.ts";
 import { r2Outcome } from "./r2-fault.ts";
 import { s3Uploads } from "./s3-uploads.ts";
 import { markName, type UploadName } from "./upload-id.ts";
 
-export interface Content {
-  contentType?: string | undefined;
-  contentEncoding?: string | undefined;
-}
 export interface UploadedPart {
   partNumber: number;
   etag: string;
@@ -63,13 +60,9 @@ export async function completeUpload(
 
 function bindingUploads(bucket: R2Bucket): Uploads {
   return {
-    async begin(key, { contentType, contentEncoding }, mark) {
-      const httpMetadata = {
-        ...(contentType === undefined ? {} : { contentType }),
-        ...(contentEncoding === undefined ? {} : { contentEncoding }),
-      };
+    async begin(key, content, mark) {
       const upload = await bucket.createMultipartUpload(key, {
-        httpMetadata,
+        httpMetadata: httpMetadataOf(content),
         customMetadata: { [markName]: mark },
       });
       return upload.uploadId;

@@ -3,10 +3,11 @@ import { z } from "zod";
 import { limits, NewToken, Token } from "../../contract/index.ts";
 import { prepare } from "../../db/prepare.ts";
 import { insertToken } from "../../db/users/tokens.ts";
+import { hexOf } from "../../domain/hex.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import { requireAdmin } from "../../middleware/authenticate.ts";
 import { readJson } from "../../middleware/read-json.ts";
-import { hex, sha256 } from "../../middleware/sha256.ts";
+import { sha256 } from "../../middleware/sha256.ts";
 import { answer, jsonBody, operation, refusals } from "../operation.ts";
 
 const route = createRoute({
@@ -23,7 +24,7 @@ export const createToken = operation(route, async (c) => {
   const { org_name, project_name } = c.req.valid("json");
   const token = randomToken();
   const statement = insertToken({
-    hash: hex(await sha256(token)),
+    hash: hexOf(await sha256(token)),
     userId: c.req.valid("param").id,
     orgName: org_name,
     projectName: project_name,
@@ -36,5 +37,5 @@ export const createToken = operation(route, async (c) => {
 
 /** 256 bits; being beyond guessing, it needs no slow hash. The prefix lets secret scanners and people recognise it. */
 function randomToken(): string {
-  return `kelpie_${hex(crypto.getRandomValues(new Uint8Array(32)))}`;
+  return `kelpie_${hexOf(crypto.getRandomValues(new Uint8Array(32)))}`;
 }

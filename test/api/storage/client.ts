@@ -2,11 +2,11 @@
 import { exports } from "cloudflare:workers";
 import { expect } from "vitest";
 import type { ErrorBody, Grant, Grants, LeaseProof } from "../../../src/contract/index.ts";
-import { hex } from "../../../src/middleware/sha256.ts";
+import { hexOf } from "../../../src/domain/hex.ts";
 import { claim, newGroup, send, submit } from "../http/client.ts";
 
 const digest = async (algorithm: string, content: string) =>
-  hex(new Uint8Array(await crypto.subtle.digest(algorithm, new TextEncoder().encode(content))));
+  hexOf(new Uint8Array(await crypto.subtle.digest(algorithm, new TextEncoder().encode(content))));
 export const md5 = (content: string) => digest("MD5", content);
 export const sha256 = (content: string) => digest("SHA-256", content);
 export const bytes = (content: string) => new TextEncoder().encode(content).byteLength;
