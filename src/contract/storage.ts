@@ -3,17 +3,13 @@
  * keys and guarantees: docs/storage.md. Bytes never go through these calls: they are about names, and answer URLs.
  */
 import { z } from "zod";
+import { Holder } from "./lease.ts";
 import { limits } from "./limits.ts";
 import { ManagedKey, ManagedPrefix } from "./managed-key.ts";
-import { atMost, Id, text } from "./text.ts";
+import { atMost, text } from "./text.ts";
 
 /** Who asks: every call of an agent is fenced by its lease, and renews it. Only agents with a token have managed storage. */
-export const LeaseProof = z.object({
-  machine_id: Id,
-  container_group_id: Id,
-  attempt: z.int().min(1),
-  lease_token: Id,
-});
+export const LeaseProof = Holder.required();
 export type LeaseProof = z.infer<typeof LeaseProof>;
 
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, { error: "is not a SHA-256 in lower-case hex" });
