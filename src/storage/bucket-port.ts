@@ -22,6 +22,21 @@ export interface ObjectPage {
   cursor: string | null;
 }
 
+/** Lists page by page, `maxPages` at most: whoever takes the last one sees by its cursor whether that was all. */
+export async function* pagesOf(
+  bucket: BucketPort,
+  prefix: string,
+  maxPages: number,
+): AsyncGenerator<ObjectPage> {
+  let cursor: string | null = null;
+  for (let page = 0; page < maxPages; page++) {
+    const listed: ObjectPage = await bucket.list(prefix, cursor);
+    yield listed;
+    if (listed.cursor === null) return;
+    cursor = listed.cursor;
+  }
+}
+
 /** R2's own bound of one call. */
 const deleteBite = 1_000;
 

@@ -1,4 +1,4 @@
-import { type BucketPort, deleteAll } from "../../storage/bucket-port.ts";
+import { type BucketPort, deleteAll, pagesOf } from "../../storage/bucket-port.ts";
 
 /** 100,000 objects; what is beyond waits for the next pass. */
 const maxPages = 100;
@@ -9,16 +9,12 @@ export async function emptyPlace(
   prefix: string,
 ): Promise<{ objects: number; complete: boolean }> {
   let objects = 0;
-  let cursor: string | null = null;
-  for (let page = 0; page < maxPages; page++) {
-    const listed = await bucket.list(prefix, cursor);
-    await deleteAll(
-      bucket,
-      listed.objects.map(({ key }) => key),
-    );
-    objects += listed.objects.length;
-    cursor = listed.cursor;
-    if (cursor === null) return { objects, complete: true };
+  let complete = false;
+  for await (const listed of pagesOf(bucket, prefix, maxPages)) {
+    const keys = listed.objects.map(({ key }) => key);
+    await deleteAll(bucket, keys);
+    objects += keys.length;
+    complete = listed.cursor === null;
   }
-  return { objects, complete: false };
+  return { objects, complete };
 }

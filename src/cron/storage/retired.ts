@@ -11,7 +11,8 @@ export async function sweepRetired({ ports, isSpent }: Budget, report: StorageRe
   while (!isSpent()) {
     const [page] = await ports.d1.batch([readRetired(cursor, pageSize)]);
     const records = (page ?? []) as unknown as RetiredRecord[];
-    for (const series of bySeries(records)) {
+    const bySeries = Map.groupBy(records, ({ job_id, prefix }) => `${job_id} ${prefix}`);
+    for (const series of bySeries.values()) {
       if (isSpent()) return;
       try {
         const { generations, objects, stuck } = await purgeRetired(ports, series);
@@ -34,15 +35,4 @@ export async function sweepRetired({ ports, isSpent }: Budget, report: StorageRe
     // Goes on behind those that are stuck, too.
     cursor = { retired: last.retired, seq: last.seq };
   }
-}
-
-function bySeries(records: RetiredRecord[]): RetiredRecord[][] {
-  const series = new Map<string, RetiredRecord[]>();
-  for (const record of records) {
-    const name = `${record.job_id} ${record.prefix}`;
-    const known = series.get(name);
-    if (known) known.push(record);
-    else series.set(name, [record]);
-  }
-  return [...series.values()];
 }

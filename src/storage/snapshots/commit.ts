@@ -19,10 +19,11 @@ import {
   readNamed,
 } from "../../db/checkpoints/commit.ts";
 import { type KeptRecord, readSeries } from "../../db/checkpoints/series.ts";
+import { pagesOf } from "../bucket-port.ts";
 import { type AttemptPlace, generationRoot, manifestKey } from "../keys.ts";
 import type { StoragePorts } from "../ports.ts";
 import { placeOf, readManifestHead } from "./manifest-head.ts";
-import { headOf, sameName } from "./series.ts";
+import { generationPages, headOf, sameName } from "./series.ts";
 
 export type CommitOutcome =
   /** `repeat`: this very generation was there before; nothing changed. */
@@ -40,8 +41,6 @@ export type Commit = Pick<CommitRequest, "prefix" | "base" | "generation" | "man
 
 /** So many are told; whoever lacks more sends those first and hears of the rest. */
 const mostMissing = 100;
-/** Pages of one generation's list. Twice the chunks of a generation fit, with those of cuts that were dropped. */
-const maxPages = 120;
 
 /** Never rejects. */
 export async function commitGeneration(
@@ -163,16 +162,14 @@ async function absent(
   own: ChunkName[],
 ): Promise<string[]> {
   const left = new Map(own.map(([, , sha256, bytes]) => [sha256, bytes]));
+  if (left.size === 0) return [];
   const root = generationRoot(place, generation);
-  let cursor: string | null = null;
-  for (let page = 0; page < maxPages && left.size > 0; page++) {
-    const { objects, cursor: next } = await ports.bucket.list(root, cursor);
+  for await (const { objects } of pagesOf(ports.bucket, root, generationPages)) {
     for (const { key, size } of objects) {
       const sha256 = key.slice(root.length);
       if (left.get(sha256) === size) left.delete(sha256);
     }
-    if (next === null) break;
-    cursor = next;
+    if (left.size === 0) break;
   }
   return [...left.keys()];
 }

@@ -5,7 +5,7 @@
 import type { ChunkName, DoubtRequest } from "../../contract/index.ts";
 import { type DoubtWrite, damageMissing, doubtCorrupt } from "../../db/checkpoints/doubt.ts";
 import { type KeptRecord, readSeries } from "../../db/checkpoints/series.ts";
-import { type AttemptPlace, type BucketKey, chunkKey, manifestKey } from "../keys.ts";
+import { type AttemptPlace, type BucketKey, chunkKey, manifestKey, snapshotsOfJob } from "../keys.ts";
 import type { StoragePorts } from "../ports.ts";
 import { placeOf, readManifestHead } from "./manifest-head.ts";
 import { headOf, sameName } from "./series.ts";
@@ -41,7 +41,8 @@ async function tryDoubt(ports: StoragePorts, place: AttemptPlace, doubt: Doubt):
   // It has fallen already, or was committed over: a repeat, or a doubt that comes late.
   if (!head || !sameName(head, doubt.head)) return { kind: "judged", moved: true };
 
-  const { key, object } = doubted(place, head, doubt.chunk);
+  const key = doubtedKey(place, head, doubt.chunk);
+  const object = key.slice(snapshotsOfJob(place.userId, place.jobId).length);
   const namedBy = doubt.chunk ? await namers(ports, place, series, head, object) : [head.seq];
   if (namedBy === null) return { kind: "unnamed" };
   // The manifest cannot be read any more: whoever resumes next will doubt that.
@@ -76,22 +77,10 @@ async function tryDoubt(ports: StoragePorts, place: AttemptPlace, doubt: Doubt):
   return { kind: "judged", moved };
 }
 
-function doubted(
-  place: AttemptPlace,
-  head: KeptRecord,
-  chunk: Doubt["chunk"],
-): { key: BucketKey; object: string } {
+function doubtedKey(place: AttemptPlace, head: KeptRecord, chunk: Doubt["chunk"]): BucketKey {
   const { attempt, generation } = chunk ?? head;
   const of = { ...place, attempt };
-  if (chunk === null) {
-    const { manifest_sha256 } = head;
-    const key = manifestKey(of, generation, manifest_sha256);
-    return { key, object: `${attempt}/${generation}/manifest-${manifest_sha256}` };
-  }
-  return {
-    key: chunkKey(of, generation, chunk.sha256),
-    object: `${attempt}/${generation}/${chunk.sha256}`,
-  };
+  return chunk ? chunkKey(of, generation, chunk.sha256) : manifestKey(of, generation, head.manifest_sha256);
 }
 
 /**

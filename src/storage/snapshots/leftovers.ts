@@ -8,7 +8,7 @@
  */
 import { type KeptRecord, readKeptOfJob } from "../../db/checkpoints/series.ts";
 import { type CommittedRecord, readCommittedOf } from "../../db/storage/unswept.ts";
-import { deleteAll } from "../bucket-port.ts";
+import { deleteAll, pagesOf } from "../bucket-port.ts";
 import { type AttemptPlace, snapshotsOfAttempt, snapshotsOfJob } from "../keys.ts";
 import type { StoragePorts } from "../ports.ts";
 import { subtractNamed } from "./named.ts";
@@ -34,9 +34,8 @@ export async function sweepLeftovers(ports: StoragePorts, place: AttemptPlace): 
   /** Of purged generations: chunks that younger ones name are among them. */
   const strays = new Set<string>();
   let objects = 0;
-  let cursor: string | null = null;
-  for (let page = 0; page < maxPages; page++) {
-    const listed = await ports.bucket.list(attemptRoot, cursor);
+  let truncated = false;
+  for await (const listed of pagesOf(ports.bucket, attemptRoot, maxPages)) {
     const uncommitted: string[] = [];
     for (const { key } of listed.objects) {
       const generation = Number.parseInt(key.slice(attemptRoot.length), 10);
@@ -46,11 +45,10 @@ export async function sweepLeftovers(ports: StoragePorts, place: AttemptPlace): 
     }
     await deleteAll(ports.bucket, uncommitted);
     objects += uncommitted.length;
-    cursor = listed.cursor;
-    if (cursor === null) break;
+    truncated = listed.cursor !== null;
   }
   objects += await deleteStrays(ports, place, jobRoot, strays);
-  return { objects, truncated: cursor !== null };
+  return { objects, truncated };
 }
 
 async function deleteStrays(

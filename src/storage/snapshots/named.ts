@@ -1,5 +1,5 @@
 import { type KeptRecord, mostKept } from "../../db/checkpoints/series.ts";
-import { manifestKey } from "../keys.ts";
+import { manifestKey, snapshotsOfJob } from "../keys.ts";
 import type { StoragePorts } from "../ports.ts";
 import { placeOf, readManifestHead } from "./manifest-head.ts";
 
@@ -14,9 +14,10 @@ export async function subtractNamed(
   candidates: Set<string>,
 ): Promise<boolean> {
   if (kept.length >= mostKept) return false;
+  const root = snapshotsOfJob(userId, jobId);
   for (const { attempt, generation, manifest_sha256, damaged } of kept) {
-    candidates.delete(`${attempt}/${generation}/manifest-${manifest_sha256}`);
     const key = manifestKey({ userId, jobId, attempt }, generation, manifest_sha256);
+    candidates.delete(key.slice(root.length));
     const manifest = await readManifestHead(ports.bucket, key);
     if (manifest.kind === "read") {
       for (const chunk of manifest.head.chunks) candidates.delete(placeOf(chunk));

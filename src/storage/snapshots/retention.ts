@@ -16,16 +16,15 @@
 import type { RetiredRecord } from "../../db/checkpoints/retired.ts";
 import { markPurged } from "../../db/checkpoints/retired.ts";
 import { type KeptRecord, readSeries } from "../../db/checkpoints/series.ts";
-import { deleteAll } from "../bucket-port.ts";
+import { deleteAll, pagesOf } from "../bucket-port.ts";
 import { type AttemptPlace, generationRoot, manifestKey, snapshotsOfJob } from "../keys.ts";
 import type { StoragePorts } from "../ports.ts";
 import { placeOf, readManifestHead } from "./manifest-head.ts";
 import { subtractNamed } from "./named.ts";
+import { generationPages } from "./series.ts";
 
 /** Names held at once, about 200 bytes each; a generation more may be over. */
 const mostCandidates = 100_000;
-/** Pages of one generation's list: twice the chunks of a generation, as in commit.ts. */
-const maxPages = 120;
 
 export interface Purge {
   generations: number;
@@ -88,13 +87,9 @@ async function addOwn(
   record: RetiredRecord,
   candidates: Set<string>,
 ): Promise<void> {
-  let cursor: string | null = null;
-  for (let page = 0; page < maxPages; page++) {
-    const prefix = generationRoot(placeOfAttempt(record), record.generation);
-    const { objects, cursor: next } = await ports.bucket.list(prefix, cursor);
+  const place = generationRoot(placeOfAttempt(record), record.generation);
+  for await (const { objects } of pagesOf(ports.bucket, place, generationPages)) {
     for (const { key } of objects) candidates.add(key.slice(root.length));
-    if (next === null) return;
-    cursor = next;
   }
 }
 
