@@ -3,24 +3,15 @@
  * follows from the seed: the same seed is the same run, to the last event.
  */
 import { Fleet } from "./actors/fleet.ts";
-import { Network } from "./actors/network.ts";
 import { People } from "./actors/people.ts";
-import { Storage } from "./actors/storage.ts";
-import type { Surroundings } from "./actors/surroundings.ts";
+import { assemble } from "./assemble.ts";
 import { everythingEnded } from "./judge/final-rules.ts";
-import { Judge } from "./judge/judge.ts";
 import { patienceMs } from "./judge/object-rules.ts";
 import { Verdict, type Violation } from "./judge/verdict.ts";
 import { hour, minute, type ScenarioName, scenarioOf, scenarios, second } from "./scenario.ts";
-import { SimulatedBucket } from "./world/bucket.ts";
-import { SimulatedD1 } from "./world/d1.ts";
-import { Faults } from "./world/faults.ts";
-import { GroupObject } from "./world/group-object.ts";
 import { misfortunesOfTheApi, rotEachSoOften } from "./world/misfortunes.ts";
 import { Random } from "./world/random.ts";
 import { Schedule } from "./world/schedule.ts";
-import { sweepEachMinute } from "./world/sweep.ts";
-import { Worker } from "./world/worker.ts";
 
 const startMs = 1_700_000_000_000;
 const key = { userId: "00000000-0000-4000-9000-000000000001", containerGroupId: "group-1" };
@@ -64,38 +55,18 @@ export async function simulate(options: Options): Promise<Report> {
   const scenario = scenarios[name];
   const random = new Random(options.seed);
   const schedule = new Schedule(startMs);
-  const nowMs = () => schedule.nowMs;
-  const verdict = new Verdict(nowMs, options.tell);
-  const faults = new Faults(scenario, random.fork(), nowMs);
-  const judge = new Judge(schedule, faults, verdict, key.userId);
-  const d1 = new SimulatedD1(schedule, faults, judge);
+  const verdict = new Verdict(() => schedule.nowMs, options.tell);
   let fleet: Fleet | undefined;
-  const agents = { wake: (count: number) => fleet?.wake(count), ended: () => undefined };
-  const object = new GroupObject({ schedule, faults, random: random.fork(), d1, watcher: judge, agents });
   // A chance of its own: runs without managed storage are the same with and without it.
   const bucketRandom = new Random(options.seed + 1_000_000);
-  const bucket = new SimulatedBucket(schedule, faults, bucketRandom, judge.storage);
-  const worker = new Worker({ schedule, faults, d1, bucket }, (event) => judge.event(event));
-  judge.watch(d1, object, bucket);
-  const engineThrew = (error: unknown) => judge.engineThrew(error);
-  const network = new Network(schedule, faults, object, engineThrew);
-  const storage = new Storage();
-  const world: Surroundings = {
-    schedule,
-    random: random.fork(),
-    scenario,
-    faults,
-    network,
-    judge,
-    storage,
-    worker,
-    bucket,
-    key,
-  };
-  const people = new People(world, d1);
-  fleet = new Fleet(world);
+  const agents = { wake: (count: number) => fleet?.wake(count), ended: () => undefined };
+  const world = assemble({ key, scenario, schedule, verdict, random, bucketRandom, agents });
+  const { d1, halted, object, surroundings } = world;
+  const { bucket, faults, judge, worker } = surroundings;
+  const people = new People(surroundings, d1);
+  fleet = new Fleet(surroundings);
   const machines = fleet;
-  sweepEachMinute({ schedule, faults, random: random.fork(), d1, object }, key);
+  world.sweep();
   if (scenario.managedShare > 0) {
     worker.sweepEachMinute();
     rotEachSoOften({ schedule, faults, random: bucketRandom, bucket, scenario });
@@ -106,13 +77,8 @@ export async function simulate(options: Options): Promise<Report> {
 
   // A row that nobody renews is only looked at again when its holder does: after an interval, or two if one gets lost.
   const ownPatienceMs = patienceMs + 2 * Math.max(...scenario.intervals) * second;
-  const halted = () => {
-    judge.atRest();
-    return verdict.violation !== null;
-  };
   while (machines.nodeHours < options.hours && !verdict.violation) {
-    await schedule.runUntil(schedule.nowMs + minute, halted);
-    judge.looksAround(ownPatienceMs);
+    await world.passMinute(ownPatienceMs);
   }
   const nodeHours = machines.nodeHours;
   if (!verdict.violation) {
@@ -125,8 +91,7 @@ export async function simulate(options: Options): Promise<Report> {
     // Late writes may land long after the last job ended.
     const leastUntilMs = schedule.nowMs + 30 * minute;
     while (schedule.nowMs < drainUntilMs && !verdict.violation) {
-      await schedule.runUntil(schedule.nowMs + minute, halted);
-      judge.looksAround(ownPatienceMs);
+      await world.passMinute(ownPatienceMs);
       if (schedule.nowMs >= leastUntilMs && judge.book.open().length === 0 && judge.book.rows.size === 0)
         break;
     }

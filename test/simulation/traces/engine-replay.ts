@@ -6,23 +6,15 @@ import { timings } from "../../../worker-agent/src/timings.ts";
 import { Agent } from "../actors/agent.ts";
 import { insertJob } from "../actors/insert-job.ts";
 import { Machine } from "../actors/machine.ts";
-import { Network } from "../actors/network.ts";
 import type { Pace } from "../actors/pace.ts";
-import { Storage } from "../actors/storage.ts";
 import type { Surroundings } from "../actors/surroundings.ts";
+import { assemble } from "../assemble.ts";
 import { everythingEnded } from "../judge/final-rules.ts";
-import { Judge } from "../judge/judge.ts";
 import { patienceMs } from "../judge/object-rules.ts";
 import { Verdict, type Violation } from "../judge/verdict.ts";
-import { hour, minute, scenarios, second } from "../scenario.ts";
-import { SimulatedBucket } from "../world/bucket.ts";
-import { SimulatedD1 } from "../world/d1.ts";
-import { Faults } from "../world/faults.ts";
-import { GroupObject } from "../world/group-object.ts";
+import { hour, scenarios, second } from "../scenario.ts";
 import { Random } from "../world/random.ts";
 import { Schedule } from "../world/schedule.ts";
-import { sweepEachMinute } from "../world/sweep.ts";
-import { Worker } from "../world/worker.ts";
 import type { Attempt } from "./account.ts";
 import { type Assumptions, transferMs, uploadMs } from "./assumptions.ts";
 import type { Work } from "./polling-replay.ts";
@@ -58,12 +50,7 @@ export async function replayOnEngine(
   const scenario = { ...scenarios.fleet, checkpointEveryMs: known.checkpointEveryMs };
   const random = new Random(seed);
   const schedule = new Schedule(startMs);
-  const nowMs = () => schedule.nowMs;
-  const verdict = new Verdict(nowMs);
-  const faults = new Faults(scenario, random.fork(), nowMs);
-  faults.on = false;
-  const judge = new Judge(schedule, faults, verdict, key.userId);
-  const d1 = new SimulatedD1(schedule, faults, judge);
+  const verdict = new Verdict(() => schedule.nowMs);
   let agent: Agent | undefined;
   const wake = (keptMs: number): void => {
     if (agent?.idle) agent.poll();
@@ -73,28 +60,14 @@ export async function replayOnEngine(
     wake: () => schedule.after(messageMs, () => wake(wakeKeptMs)),
     ended: () => undefined,
   };
-  const object = new GroupObject({ schedule, faults, random: random.fork(), d1, watcher: judge, agents });
-  // The recorded jobs used their own storage: nobody asks this bucket anything.
-  const bucket = new SimulatedBucket(schedule, faults, new Random(seed), judge.storage);
-  const worker = new Worker({ schedule, faults, d1, bucket }, (event) => judge.event(event));
-  judge.watch(d1, object, bucket);
-  const engineThrew = (error: unknown) => judge.engineThrew(error);
-  const network = new Network(schedule, faults, object, engineThrew);
-  const storage = new Storage();
+  // The recorded jobs used their own storage: nobody asks the bucket anything.
+  const bucketRandom = new Random(seed);
+  const api = assemble({ key, scenario, schedule, verdict, random, bucketRandom, agents });
+  const { d1, object, engineThrew } = api;
+  const { faults, judge, storage } = api.surroundings;
+  faults.on = false;
   const record = new Record(work, known, schedule, () => judge.book.job(jobId).pendingSinceMs);
-  const world: Surroundings = {
-    schedule,
-    random: random.fork(),
-    scenario,
-    faults,
-    network,
-    judge,
-    storage,
-    worker,
-    bucket,
-    key,
-    pace: record,
-  };
+  const world: Surroundings = { ...api.surroundings, pace: record };
 
   storage.add(jobId, { totalMs: work.computeMs, storedMs: 0, failShare: 0, managed: false });
   judge.submitted(jobId, 0, false);
@@ -103,7 +76,7 @@ export async function replayOnEngine(
     heartbeat_interval: known.heartbeatIntervalSeconds,
   });
   object.call((engine) => engine.jobsAdded(key, 0), ignore, engineThrew);
-  sweepEachMinute({ schedule, faults, random: random.fork(), d1, object }, key);
+  api.sweep();
 
   const completed = () => judge.book.job(jobId).status === "completed";
   for (const [i, stay] of stays.entries()) {
@@ -126,14 +99,7 @@ export async function replayOnEngine(
   }
 
   const ownPatienceMs = patienceMs + 2 * known.heartbeatIntervalSeconds * second;
-  const halted = () => {
-    judge.atRest();
-    return verdict.violation !== null;
-  };
-  const look = async () => {
-    await schedule.runUntil(schedule.nowMs + minute, halted);
-    judge.looksAround(ownPatienceMs);
-  };
+  const look = () => api.passMinute(ownPatienceMs);
   while (!completed() && !verdict.violation) {
     if (schedule.nowMs - startMs > longestMs) throw new Error("the job does not end");
     await look();
