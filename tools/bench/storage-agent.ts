@@ -19,7 +19,6 @@ export interface Ground {
 export interface LogLine {
   message: string;
   timeMs: number;
-  bytes_new?: number;
   bytes_total?: number;
   reason?: string;
 }
