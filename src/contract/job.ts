@@ -11,6 +11,10 @@ import { atMost, Id, text } from "./text.ts";
 export const JobStatus = z.enum(["pending", "running", "completed", "canceled", "failed"]);
 export type JobStatus = z.infer<typeof JobStatus>;
 
+/** What a webhook can tell: a job was handed out, ended so, or lost its node and waits again. */
+export const WebhookEvent = z.enum(["running", "completed", "failed", "canceled", "interrupted"]);
+export type WebhookEvent = z.infer<typeof WebhookEvent>;
+
 const EnvironmentName = text(limits.environmentNameChars).regex(/^[^=\0]+$/, {
   error: "must not be empty nor contain '=' or NUL",
 });

@@ -6,27 +6,114 @@
  */
 import { type InferSelectModel, sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { AttemptEnd, JobStatus, LegacyStorage, Sync } from "../contract/index.ts";
+import type { AttemptEnd, JobStatus, LegacyStorage, Sync, WebhookEvent } from "../contract/index.ts";
 
 export const users = sqliteTable(
   "users",
   {
     id: text().primaryKey(),
+    /** Of an organization of SaladCloud: its name. */
     username: text().notNull(),
     created: integer().notNull(),
+    /** The organization's id, as the first token of one of its nodes told it (`aud`); a later one must tell the same. */
+    organizationId: text("organization_id"),
+    /** What the secret that signs webhooks is derived from, with the deployment's key; null: none was made yet. */
+    webhookNonce: text("webhook_nonce"),
+    /** Signs as well, for a while after a rotation. */
+    webhookNonceBefore: text("webhook_nonce_before"),
+    webhookRotated: integer("webhook_rotated"),
   },
   // create-user: a name is taken once.
   (t) => [uniqueIndex("users_username").on(t.username)],
 );
 
-export const tokens = sqliteTable("tokens", {
-  /** SHA-256 of the token, hex; the token itself is stored nowhere. */
-  hash: text().primaryKey(),
-  userId: text("user_id").notNull(),
-  orgName: text("org_name").notNull(),
-  projectName: text("project_name").notNull(),
-  created: integer().notNull(),
-});
+export const tokens = sqliteTable(
+  "tokens",
+  {
+    /** SHA-256 of the token, hex; the token itself is stored nowhere. */
+    hash: text().primaryKey(),
+    /** What it is called in lists and when it is revoked; says nothing about the token. */
+    id: text().notNull().default(""),
+    userId: text("user_id").notNull(),
+    orgName: text("org_name").notNull(),
+    projectName: text("project_name").notNull(),
+    /** For people. */
+    name: text(),
+    /** Whom it makes of its bearer: a person of the organization, or a node of one container group, which may claim and report there. */
+    role: text().$type<"user" | "node">().notNull().default("user"),
+    /** The group of a node's token. */
+    containerGroupId: text("container_group_id"),
+    created: integer().notNull(),
+    /** Worthless from then on; null: never. */
+    expires: integer(),
+  },
+  // Lists, and revoking by id.
+  (t) => [index("tokens_by_user").on(t.userId, t.created)],
+);
+
+/**
+ * Container groups of SaladCloud, as the Salad API listed them to a caller of that organization and project: which project a node's
+ * group is of. Never filled from what a node says.
+ */
+export const saladGroups = sqliteTable(
+  "salad_groups",
+  {
+    userId: text("user_id").notNull(),
+    containerGroupId: text("container_group_id").notNull(),
+    projectName: text("project_name").notNull(),
+    containerGroupName: text("container_group_name").notNull(),
+    seen: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.containerGroupId] })],
+);
+
+/** What people have set for a container group. */
+export const groups = sqliteTable(
+  "groups",
+  {
+    userId: text("user_id").notNull(),
+    containerGroupId: text("container_group_id").notNull(),
+    /** Since when nothing new is handed out; null: it is. The claim's own fence reads it. */
+    paused: integer(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.containerGroupId] })],
+);
+
+export const scalingRules = sqliteTable(
+  "scaling_rules",
+  {
+    userId: text("user_id").notNull(),
+    containerGroupId: text("container_group_id").notNull(),
+    orgName: text("org_name").notNull(),
+    projectName: text("project_name").notNull(),
+    containerGroupName: text("container_group_name").notNull(),
+    minReplicas: integer("min_replicas").notNull(),
+    maxReplicas: integer("max_replicas").notNull(),
+    idleThresholdSeconds: integer("idle_threshold_seconds").notNull(),
+    created: integer().notNull(),
+    updated: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.containerGroupId] })],
+);
+
+/** What a client's `Idempotency-Key` has already made. Kept for 24 h. */
+export const idempotencyKeys = sqliteTable(
+  "idempotency_keys",
+  {
+    userId: text("user_id").notNull(),
+    /** SHA-256 of the key, hex. */
+    keyHash: text("key_hash").notNull(),
+    /** SHA-256 of route and body, hex: the same key with another request is a mistake. */
+    requestHash: text("request_hash").notNull(),
+    jobIds: text("job_ids", { mode: "json" }).$type<string[]>().notNull(),
+    created: integer().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.userId, t.keyHash] }),
+    // The purge, oldest first.
+    index("idempotency_keys_created").on(t.created),
+  ],
+);
 
 export const jobs = sqliteTable(
   "jobs",
@@ -44,6 +131,8 @@ export const jobs = sqliteTable(
     sync: text({ mode: "json" }).$type<Sync>(),
     legacyStorage: text("legacy_storage", { mode: "json" }).$type<LegacyStorage>(),
     webhook: text(),
+    /** Which transitions it hears of; null: those that Kelpie tells (running, completed, failed). */
+    webhookEvents: text("webhook_events", { mode: "json" }).$type<WebhookEvent[]>(),
     compression: integer({ mode: "boolean" }).notNull().default(false),
     priority: integer().notNull().default(0),
     maxFailures: integer("max_failures").notNull(),
@@ -54,6 +143,8 @@ export const jobs = sqliteTable(
     completed: integer(),
     canceled: integer(),
     failed: integer(),
+    /** Whichever of the three there is. */
+    ended: integer().generatedAlwaysAs(sql`COALESCE(completed, failed, canceled)`, { mode: "virtual" }),
     heartbeat: integer(),
     numFailures: integer("num_failures").notNull().default(0),
     numHeartbeats: integer("num_heartbeats").notNull().default(0),
@@ -91,6 +182,9 @@ export const jobs = sqliteTable(
     index("jobs_by_user_status").on(t.userId, t.status, t.created),
     index("jobs_by_user_group").on(t.userId, t.containerGroupId, t.created),
     index("jobs_by_user_group_status").on(t.userId, t.containerGroupId, t.status, t.created),
+    index("jobs_by_user_machine").on(t.userId, t.machineId, t.created).where(sql`machine_id IS NOT NULL`),
+    // readEnded (the purge of what ended long ago), oldest first.
+    index("jobs_ended").on(t.ended).where(sql`ended IS NOT NULL`),
   ],
 );
 export type JobRow = InferSelectModel<typeof jobs>;
@@ -197,6 +291,8 @@ export const outputs = sqliteTable(
     bytes: integer().notNull(),
     etag: text().notNull(),
     uploaded: integer().notNull(),
+    /** Its job and attempt were purged after they had ended as `completed`: published all the same. */
+    kept: integer({ mode: "boolean" }).notNull().default(false),
   },
   (t) => [
     // Lists and reads of people, by key.
@@ -212,3 +308,49 @@ export const storageGarbage = sqliteTable(
   { prefix: text().primaryKey(), due: integer().notNull() },
   (t) => [index("storage_garbage_due").on(t.due)],
 );
+
+/**
+ * The outbox of webhooks: one row per event, written in the very batch of the transition that it tells of (docs/webhooks.md). Delivered at
+ * least once; `id` is the same in each try.
+ */
+export const deliveries = sqliteTable(
+  "deliveries",
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    /** `webhook-id`. */
+    id: text().notNull(),
+    userId: text("user_id").notNull(),
+    jobId: text("job_id").notNull(),
+    /** Of the events of this job: 1, 2, … in the order in which they happened. */
+    number: integer().notNull(),
+    event: text().$type<WebhookEvent>().notNull(),
+    url: text().notNull(),
+    attempt: integer().notNull(),
+    machineId: text("machine_id"),
+    containerGroupId: text("container_group_id").notNull(),
+    /** When it happened. */
+    created: integer().notNull(),
+    /** The operation that wrote it: a repeated batch writes it once. */
+    op: text().notNull(),
+    tries: integer().notNull().default(0),
+    /** The next try, and while one is under way the end of its lease; null: none is to come. */
+    due: integer(),
+    /** Who tries just now; fences what it reports. */
+    leaseOp: text("lease_op"),
+    delivered: integer(),
+    /** Given up. */
+    abandoned: integer(),
+    lastStatus: integer("last_status"),
+    lastError: text("last_error"),
+  },
+  (t) => [
+    uniqueIndex("deliveries_op").on(t.jobId, t.op, t.event),
+    // Lists of one job; the next number.
+    uniqueIndex("deliveries_by_job").on(t.jobId, t.number),
+    // readDue: oldest first.
+    index("deliveries_due").on(t.due).where(sql`due IS NOT NULL`),
+    // Lists of a user.
+    index("deliveries_by_user").on(t.userId, t.seq),
+  ],
+);
+export type DeliveryRow = InferSelectModel<typeof deliveries>;

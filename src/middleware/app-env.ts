@@ -1,13 +1,19 @@
 import type { Bindings } from "../env.ts";
 
-/** Whom a request speaks for. */
-export interface Principal {
+interface Identity {
   userId: string;
-  role: "admin" | "user";
   /** The organization and project of SaladCloud that the credential is bound to; the admin has none. */
   orgName?: string;
   projectName?: string;
 }
+
+/** Whom a request speaks for: the admin, a person or script of an organization, or a node of one container group. */
+export type Principal = Identity &
+  (
+    | { role: "admin" | "user" }
+    /** `machineId`: where the credential names the machine, as SaladCloud's do. */
+    | { role: "node"; containerGroupId: string; machineId?: string }
+  );
 
 /** What Hono's context carries; `principal` is set on every route behind `authenticate`. */
 export interface AppEnv {

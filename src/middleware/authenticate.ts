@@ -27,13 +27,6 @@ export const authenticate: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
 };
 
-/** For routes of the admin alone. */
-export const requireAdmin: MiddlewareHandler<AppEnv> = async (c, next) => {
-  if (c.var.principal.role !== "admin")
-    throw new ApiError("forbidden", { problem: "only the admin may do this" });
-  await next();
-};
-
 /** Makes this isolate forget the tokens it has seen; others follow within the cache's minute. */
 export function forgetTokens(): void {
   tokens.clear();

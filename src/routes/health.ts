@@ -6,6 +6,7 @@ const route = createRoute({
   method: "get",
   path: "/health",
   tags: ["Health"],
+  access: "anyone" as const,
   summary: "Whether the API answers; needs no credential",
   responses: { 200: answer(z.object({ status: z.literal("ok") }), "It does") },
 });

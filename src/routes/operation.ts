@@ -10,6 +10,7 @@ import type { Handler } from "hono";
 import type { ZodType } from "zod";
 import { z } from "zod";
 import { ErrorBody } from "../contract/index.ts";
+import { type Access, allow, asItself } from "../middleware/access.ts";
 import type { AppEnv } from "../middleware/app-env.ts";
 import { checkRequest } from "./check-request.ts";
 
@@ -17,18 +18,23 @@ import { checkRequest } from "./check-request.ts";
 export function createRouter() {
   const router = new OpenAPIHono<AppEnv>();
   // The document as zod-openapi makes it, the checks in one step of our own.
-  const register = ({ middleware = [], hide, ...route }: RouteConfig, handler: Handler<AppEnv>) => {
-    if (!hide) router.openAPIRegistry.registerPath(route);
+  const register = ({ access, middleware = [], ...route }: Route, handler: Handler<AppEnv>) => {
+    router.openAPIRegistry.registerPath(route);
     const path = route.path.replaceAll(/\/{(.+?)}/g, "/:$1");
-    router.on([route.method], [path], ...[middleware].flat(), checkRequest(route.request), handler);
+    const checks = [allow(access), ...[middleware].flat(), checkRequest(route.request)];
+    if (access === "agents") checks.push(asItself);
+    router.on([route.method], [path], ...checks, handler);
     return router;
   };
   router.openapi = register as unknown as typeof router.openapi;
   return router;
 }
 
+/** A documented route says who may use it. */
+export type Route = RouteConfig & { access: Access };
+
 /** Ties a handler to its route, both typed by the route's schemas. */
-export function operation<R extends RouteConfig>(
+export function operation<R extends Route>(
   route: R,
   handler: RouteHandler<R, AppEnv>,
 ): OpenAPIRoute<R, AppEnv> {

@@ -16,6 +16,7 @@ export type NewJob = Pick<
   | "sync"
   | "legacyStorage"
   | "webhook"
+  | "webhookEvents"
   | "compression"
   | "priority"
   | "maxFailures"
@@ -38,11 +39,12 @@ const encoder = new TextEncoder();
 /** Serialises a job once: for measuring it and for inserting it. */
 export function encodeJob(job: NewJob): EncodedJob {
   // Left out rather than null: a missing path is SQL's NULL, where `->` would turn a JSON null into the text "null".
-  const { sync, legacyStorage, ...plain } = job;
+  const { sync, legacyStorage, webhookEvents, ...plain } = job;
   const json = JSON.stringify({
     ...plain,
     ...(sync === null ? {} : { sync }),
     ...(legacyStorage === null ? {} : { legacyStorage }),
+    ...(webhookEvents === null ? {} : { webhookEvents }),
   });
   return { json, bytes: encoder.encode(json).byteLength };
 }
@@ -51,10 +53,10 @@ export function encodeJob(job: NewJob): EncodedJob {
 export function insertJobs(userId: string, createdMs: number, jobs: EncodedJob[]): Statement[] {
   return chunksOf(jobs).map((chunk) => ({
     sql: `INSERT INTO jobs (id, user_id, container_group_id, command, arguments, environment, sync, legacy_storage,
-            webhook, compression, priority, max_failures, heartbeat_interval, retry_delay, managed, created)
+            webhook, webhook_events, compression, priority, max_failures, heartbeat_interval, retry_delay, managed, created)
           SELECT value ->> '$.id', ?2, value ->> '$.containerGroupId', value ->> '$.command',
             value -> '$.arguments', value -> '$.environment', value -> '$.sync', value -> '$.legacyStorage',
-            value ->> '$.webhook', value ->> '$.compression', value ->> '$.priority', value ->> '$.maxFailures',
+            value ->> '$.webhook', value -> '$.webhookEvents', value ->> '$.compression', value ->> '$.priority', value ->> '$.maxFailures',
             value ->> '$.heartbeatInterval', value ->> '$.retryDelay', value ->> '$.managed', ?3
           FROM json_each(?1) ORDER BY key`,
     params: [chunk, userId, createdMs],

@@ -8,6 +8,7 @@ const route = createRoute({
   method: "get",
   path: "/agents/socket",
   tags: ["Agents"],
+  access: "agents" as const,
   summary: "An agent's WebSocket to its queue: told at once of work, of ended leases, of draining",
   request: { query: SocketQuery },
   responses: { 101: { description: "Open; its messages: docs/sockets.md" }, ...refusals(400, 426, 503) },

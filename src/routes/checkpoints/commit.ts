@@ -11,6 +11,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs/{id}/checkpoints",
   tags: ["Agents"],
+  access: "agents" as const,
   summary: "Commit a generation whole, or learn which of its chunks the storage lacks; a repeat is a success",
   middleware: [readJson(limits.bodyBytes)],
   request: { params: JobParams, ...jsonBody(CommitRequest) },

@@ -11,6 +11,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs/{id}/checkpoints/doubt",
   tags: ["Agents"],
+  access: "agents" as const,
   summary:
     "Say that an object of the head could not be read; two machines, or the storage itself, make it count",
   middleware: [readJson(limits.bodyBytes)],

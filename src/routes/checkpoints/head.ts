@@ -11,6 +11,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs/{id}/checkpoints/head",
   tags: ["Agents"],
+  access: "agents" as const,
   summary: "Which generation a resume begins with, and the next one builds on",
   middleware: [readJson(limits.bodyBytes)],
   request: { params: JobParams, ...jsonBody(HeadRequest) },

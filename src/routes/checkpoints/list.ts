@@ -13,6 +13,7 @@ const route = createRoute({
   method: "get",
   path: "/jobs/{id}/checkpoints",
   tags: ["Jobs"],
+  access: "people" as const,
   summary: "The generations of a job's snapshots, newest first (of more than 1,000 the newest)",
   request: { params: JobParams },
   responses: { 200: answer(CheckpointList, "The generations"), ...refusals(404) },

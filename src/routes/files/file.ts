@@ -18,6 +18,7 @@ import { keyOfPath } from "./key-of-path.ts";
 const common = {
   path: "/files/{key}",
   tags: ["Files"],
+  access: "people" as const,
   request: {
     params: z.object({ key: z.string().describe("May contain `/`; anything odd percent-encoded") }),
   },

@@ -1,4 +1,5 @@
 /** Managed storage for people: the root of whoever asks, and no other; also the admin's is his own. */
+import { allow } from "../../middleware/access.ts";
 import { createRouter } from "../operation.ts";
 import { deleteFile, deleteRoute, readFile, readRoute, writeFile, writeRoute } from "./file.ts";
 import { deletePrefix, listAllFiles } from "./list.ts";
@@ -17,6 +18,7 @@ export const files = createRouter().openapiRoutes([
 
 // A key has slashes, which a documented path cannot say: documented and routed apart.
 for (const route of [readRoute, writeRoute, deleteRoute]) files.openAPIRegistry.registerPath(route);
+files.use("/files/:key{.+}", allow("people"));
 files.get("/files/:key{.+}", readFile);
 files.put("/files/:key{.+}", writeFile);
 files.delete("/files/:key{.+}", deleteFile);

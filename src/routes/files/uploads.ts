@@ -14,7 +14,7 @@ import { fileKey } from "../../storage/keys.ts";
 import { answer, jsonBody, operation, refusals } from "../operation.ts";
 import { abort, begin, complete } from "../storage/upload-steps.ts";
 
-const common = { method: "post" as const, tags: ["Files"] };
+const common = { method: "post" as const, tags: ["Files"], access: "people" as const };
 
 const beginRoute = createRoute({
   ...common,

@@ -10,7 +10,7 @@ import { answer, jsonBody, operation, refusals } from "../operation.ts";
 import { checkSize } from "../storage/check-size.ts";
 import { uploadNameOf } from "../storage/upload-steps.ts";
 
-const common = { method: "post" as const, tags: ["Files"] };
+const common = { method: "post" as const, tags: ["Files"], access: "people" as const };
 
 const one = createRoute({
   ...common,

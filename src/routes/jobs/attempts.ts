@@ -13,6 +13,7 @@ const route = createRoute({
   method: "get",
   path: "/jobs/{id}/attempts",
   tags: ["Jobs"],
+  access: "people" as const,
   summary: "The runs of a job, oldest first (of more than 1,000 the newest)",
   request: { params: JobParams },
   responses: { 200: answer(AttemptList, "The attempts"), ...refusals(404) },

@@ -9,6 +9,7 @@ const route = createRoute({
   method: "delete",
   path: "/jobs/{id}",
   tags: ["Jobs"],
+  access: "people" as const,
   summary: "Cancel a job; its agent is told at once by its socket, or with its next renewal",
   request: { params: JobParams },
   responses: { 202: answer(Message, "Canceled"), ...refusals(404, 409, 503) },

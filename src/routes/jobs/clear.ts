@@ -1,15 +1,14 @@
 import { createRoute } from "@hono/zod-openapi";
 import { clearJobs } from "../../db/jobs/clear.ts";
 import { prepare } from "../../db/prepare.ts";
-import { requireAdmin } from "../../middleware/authenticate.ts";
 import { operation, refusals } from "../operation.ts";
 
 const route = createRoute({
   method: "delete",
   path: "/jobs",
   tags: ["Jobs"],
+  access: "admin" as const,
   summary: "Remove all jobs of all users (admin)",
-  middleware: [requireAdmin],
   responses: { 204: { description: "Removed" }, ...refusals(403) },
 });
 

@@ -33,6 +33,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs/batch",
   tags: ["Jobs"],
+  access: "people" as const,
   summary: "Queue up to 1,000 jobs, all or none",
   middleware: [readJson(limits.batchBodyBytes)],
   request: jsonBody(JobBatch),

@@ -8,6 +8,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs",
   tags: ["Jobs"],
+  access: "people" as const,
   summary: "Queue a job",
   middleware: [readJson(limits.bodyBytes)],
   request: jsonBody(JobSubmission),

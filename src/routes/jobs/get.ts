@@ -18,6 +18,7 @@ const route = createRoute({
   method: "get",
   path: "/jobs/{id}",
   tags: ["Jobs"],
+  access: "people" as const,
   summary: "One job; a running one with its latest heartbeat",
   request: { params: JobParams },
   responses: { 200: answer(Job, "The job"), ...refusals(404) },

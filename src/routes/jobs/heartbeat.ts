@@ -10,6 +10,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs/{id}/heartbeat",
   tags: ["Agents"],
+  access: "agents" as const,
   summary: "Renew the lease of one job",
   middleware: [readJson(limits.bodyBytes)],
   request: { params: JobParams, ...jsonBody(Holder) },

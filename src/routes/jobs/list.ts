@@ -11,6 +11,7 @@ const route = createRoute({
   method: "get",
   path: "/jobs",
   tags: ["Jobs"],
+  access: "people" as const,
   summary: "List jobs by time of creation",
   description:
     "`heartbeat` and `num_heartbeats` of running jobs lag behind those that `GET /jobs/{id}` answers.",

@@ -8,6 +8,7 @@ const route = createRoute({
   method: "delete",
   path: "/jobs/container-groups/{container_group_id}",
   tags: ["Jobs"],
+  access: "people" as const,
   summary: "Empty a queue: remove its pending jobs, cancel its running ones",
   request: { params: z.object({ container_group_id: z.string() }) },
   responses: {

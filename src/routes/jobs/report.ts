@@ -12,6 +12,7 @@ import { refusalError } from "./refusal-error.ts";
 const common = {
   method: "post" as const,
   tags: ["Agents"],
+  access: "agents" as const,
   middleware: [readJson(limits.bodyBytes)],
   request: { params: JobParams, ...jsonBody(Report) },
 };

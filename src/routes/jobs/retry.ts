@@ -14,6 +14,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs/{id}/retry",
   tags: ["Jobs"],
+  access: "people" as const,
   summary:
     "Send an ended job back to the queue; its attempts stay on record, its failures and bans are forgiven",
   request: { params: JobParams },

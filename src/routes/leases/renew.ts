@@ -10,6 +10,7 @@ const route = createRoute({
   method: "post",
   path: "/leases/renew",
   tags: ["Agents"],
+  access: "agents" as const,
   summary: "Renew all leases of an agent in one call",
   middleware: [readJson(limits.bodyBytes)],
   request: jsonBody(RenewalRequest),

@@ -16,6 +16,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs/{id}/storage/grants",
   tags: ["Agents"],
+  access: "agents" as const,
   summary: "URLs to read and write objects of managed storage, under the job's lease",
   description: "Renews the lease. In the order of the request; each expires with the lease, plus 5 s.",
   middleware: [readJson(limits.bodyBytes)],

@@ -17,6 +17,7 @@ import { answer, JobParams, jsonBody, operation, refusals } from "../operation.t
 const common = {
   method: "post" as const,
   tags: ["Agents"],
+  access: "agents" as const,
   middleware: [readJson(limits.bodyBytes)],
 };
 const refused = refusals(400, 403, 404, 409, 413, 503);

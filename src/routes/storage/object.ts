@@ -15,7 +15,12 @@ import { createRouter, operation, refusals } from "../operation.ts";
 import { contentLength } from "./content-length.ts";
 import { receivedError, serveObject } from "./object-error.ts";
 
-const common = { path: objectPath, tags: ["Storage"], request: { query: SignedQuery } };
+const common = {
+  path: objectPath,
+  tags: ["Storage"],
+  access: "anyone" as const,
+  request: { query: SignedQuery },
+};
 
 const readRoute = createRoute({
   ...common,

@@ -12,6 +12,7 @@ const route = createRoute({
   method: "post",
   path: "/jobs/{id}/storage/outputs",
   tags: ["Agents"],
+  access: "agents" as const,
   summary: "Record which outputs this attempt has uploaded; they are published when it completes the job",
   middleware: [readJson(limits.bodyBytes)],
   request: { params: JobParams, ...jsonBody(OutputsRequest) },

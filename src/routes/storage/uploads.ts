@@ -14,7 +14,7 @@ import { answer, JobParams, jsonBody, operation, refusals } from "../operation.t
 import { areaKey } from "./access.ts";
 import { abort, begin, complete } from "./upload-steps.ts";
 
-const common = { method: "post" as const, tags: ["Agents"] };
+const common = { method: "post" as const, tags: ["Agents"], access: "agents" as const };
 const refused = refusals(400, 403, 404, 409, 413, 503);
 
 const beginRoute = createRoute({

@@ -1,15 +1,15 @@
 import { createRoute } from "@hono/zod-openapi";
 import { prepare } from "../../db/prepare.ts";
 import { clearUsers } from "../../db/users/users.ts";
-import { forgetTokens, requireAdmin } from "../../middleware/authenticate.ts";
+import { forgetTokens } from "../../middleware/authenticate.ts";
 import { operation, refusals } from "../operation.ts";
 
 const route = createRoute({
   method: "delete",
   path: "/users",
   tags: ["Users"],
+  access: "admin" as const,
   summary: "Remove all users and tokens but the admin and its key (admin)",
-  middleware: [requireAdmin],
   responses: { 204: { description: "Removed" }, ...refusals(403) },
 });
 

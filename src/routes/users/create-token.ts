@@ -5,7 +5,6 @@ import { prepare } from "../../db/prepare.ts";
 import { insertToken } from "../../db/users/tokens.ts";
 import { hexOf } from "../../domain/hex.ts";
 import { ApiError } from "../../middleware/api-error.ts";
-import { requireAdmin } from "../../middleware/authenticate.ts";
 import { readJson } from "../../middleware/read-json.ts";
 import { sha256 } from "../../middleware/sha256.ts";
 import { answer, jsonBody, operation, refusals } from "../operation.ts";
@@ -14,8 +13,9 @@ const route = createRoute({
   method: "post",
   path: "/users/{id}/token",
   tags: ["Users"],
+  access: "admin" as const,
   summary: "Make a token for a user (admin); it is told once and stored nowhere",
-  middleware: [requireAdmin, readJson(limits.bodyBytes)],
+  middleware: [readJson(limits.bodyBytes)],
   request: { params: z.object({ id: z.string().describe("Id of the user") }), ...jsonBody(NewToken) },
   responses: { 201: answer(Token, "The token"), ...refusals(400, 403, 404, 413) },
 });

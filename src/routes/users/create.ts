@@ -3,7 +3,6 @@ import { limits, NewUser, User } from "../../contract/index.ts";
 import { prepare } from "../../db/prepare.ts";
 import { insertUser } from "../../db/users/users.ts";
 import { ApiError } from "../../middleware/api-error.ts";
-import { requireAdmin } from "../../middleware/authenticate.ts";
 import { readJson } from "../../middleware/read-json.ts";
 import { answer, jsonBody, operation, refusals } from "../operation.ts";
 import { iso } from "../times.ts";
@@ -12,8 +11,9 @@ const route = createRoute({
   method: "post",
   path: "/users",
   tags: ["Users"],
+  access: "admin" as const,
   summary: "Create a user (admin)",
-  middleware: [requireAdmin, readJson(limits.bodyBytes)],
+  middleware: [readJson(limits.bodyBytes)],
   request: jsonBody(NewUser),
   responses: { 201: answer(User, "The new user"), ...refusals(400, 403, 413) },
 });

@@ -10,6 +10,7 @@ const route = createRoute({
   method: "get",
   path: "/users/me",
   tags: ["Users"],
+  access: "people" as const,
   summary: "The user of the credential",
   responses: { 200: answer(User, "The user"), ...refusals(404) },
 });

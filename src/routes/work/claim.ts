@@ -10,6 +10,7 @@ const route = createRoute({
   method: "get",
   path: "/work",
   tags: ["Agents"],
+  access: "agents" as const,
   summary: "Claim the next job of a queue",
   request: { query: ClaimQuery },
   responses: { 200: answer(z.array(ClaimedJob), "One job, or none"), ...refusals(400, 503) },
