@@ -1,6 +1,7 @@
-/** The yardstick: rclone with its defaults, on the same S3 endpoint. */
-import { readdir, rm, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+/**
+ * The yardstick: rclone with its defaults, on the same S3 endpoint. Up only: it signs the `Accept-Encoding` of what it gets, which the
+ * local endpoint's proxy rewrites, so each GET of rclone 1.60 is refused (403) there.
+ */
 import { localBucket } from "../local-api.ts";
 import { startProcess } from "../processes/managed-process.ts";
 import type { Ground } from "./storage-agent.ts";
@@ -18,41 +19,11 @@ export async function rcloneIsThere(directory: string): Promise<boolean> {
 export const rcloneUp = (ground: Ground, source: string, prefix: string): Promise<Took> =>
   copy(ground, source, remote(prefix));
 
-export async function rcloneDown(ground: Ground, source: string, prefix: string): Promise<Took> {
-  const target = join(ground.directory, "rclone");
-  const names = join(ground.directory, "rclone-names");
-  await writeFile(names, await namesIn(source));
-  try {
-    // The local endpoint answers long lists gzipped, which rclone 1.60 does not expect: it is told the names, and asks for each by HEAD.
-    const took = await copy(ground, remote(prefix), target, ["--files-from-raw", names, "--no-traverse"]);
-    const compared = startProcess("diff", ["-rq", source, target], {
-      cwd: ground.directory,
-      env: process.env,
-    });
-    if ((await compared.exited).code !== 0)
-      throw new Error(`rclone brought something else: ${compared.tail()}`);
-    return took;
-  } finally {
-    await rm(target, { recursive: true, force: true });
-  }
-}
-
 const remote = (prefix: string) => `:s3:${localBucket.bucket}/${prefix}`;
 
-async function namesIn(directory: string): Promise<string> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  return files.map(({ parentPath, name }) => `${relative(directory, join(parentPath, name))}\n`).join("");
-}
-
-async function copy(
-  { api, directory }: Ground,
-  from: string,
-  to: string,
-  options: string[] = [],
-): Promise<Took> {
+async function copy({ api, directory }: Ground, from: string, to: string): Promise<Took> {
   const beganMs = performance.now();
-  const rclone = startProcess("rclone", ["--config=", "copy", from, to, "--retries=1", ...options], {
+  const rclone = startProcess("rclone", ["--config=", "copy", from, to, "--retries=1"], {
     cwd: directory,
     env: {
       PATH: process.env.PATH,

@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Ground } from "./storage-agent.ts";
 import { copyDown, copyUp, type Store } from "./storage-copies.ts";
-import { rcloneDown, rcloneUp } from "./storage-rclone.ts";
+import { rcloneUp } from "./storage-rclone.ts";
 
 export interface Took {
   seconds: number;
@@ -13,8 +13,8 @@ export interface Took {
 export interface Mover {
   name: string;
   up(ground: Ground, source: string, prefix: string): Promise<Took>;
-  /** Compares what came with the source, outside of what is timed. */
-  down(ground: Ground, source: string, prefix: string): Promise<Took>;
+  /** Compares what came with the source, outside of what is timed. Absent: it cannot. */
+  down?(ground: Ground, source: string, prefix: string): Promise<Took>;
 }
 
 export const agentOn = (store: Store): Mover => ({
@@ -23,7 +23,7 @@ export const agentOn = (store: Store): Mover => ({
   down: (ground, source, prefix) => copyDown(ground, store, source, prefix),
 });
 
-export const yardstick: Mover = { name: "rclone", up: rcloneUp, down: rcloneDown };
+export const yardstick: Mover = { name: "rclone", up: rcloneUp };
 
 export interface FileSet {
   what: string;
@@ -56,10 +56,11 @@ export async function moveInTurn(
       // Where nothing is yet: rclone leaves out what is there.
       const prefix = `${what.replaceAll(" ", "-")}/${mover.name}-${round}/`;
       for (const row of rows.filter((row) => row.mover === mover)) {
-        if (givenUp.has(mover)) continue;
+        const move = mover[row.way];
+        if (givenUp.has(mover) || !move) continue;
         const step = `${what}, ${mover.name}, ${row.way}, round ${round} of ${rounds}`;
         try {
-          const took = await mover[row.way](ground, source, prefix);
+          const took = await move(ground, source, prefix);
           row.took.push(took);
           ground.tell(`${step}: ${took.seconds.toFixed(1)} s`);
         } catch (error) {

@@ -70,9 +70,9 @@ export function showGrowth(rows: Growth[]): void {
 const sum = (values: number[]) => values.reduce((all, value) => all + value, 0);
 const range = (bytes: number[]) => `${megabytes(Math.min(...bytes))} to ${megabytes(Math.max(...bytes))}`;
 
-export function showResume({ seconds, peakBytes }: Took, bytes: number, yardSecondsPerByte: number): void {
-  const perByte = ratio(seconds / bytes / yardSecondsPerByte);
+export function showResume({ seconds, peakBytes }: Took, bytes: number, plainSecondsPerByte: number): void {
+  const perByte = ratio(seconds / bytes / plainSecondsPerByte);
   console.log(
-    `\nresume of that snapshot (${megabytes(bytes)} MB): ${seconds.toFixed(1)} s; per byte ${perByte} of rclone's download of one file; peak ${mib(peakBytes)} MiB`,
+    `\nresume of that snapshot (${megabytes(bytes)} MB): ${seconds.toFixed(1)} s; per byte ${perByte} of the plain download of one file; peak ${mib(peakBytes)} MiB`,
   );
 }

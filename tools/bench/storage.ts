@@ -96,9 +96,9 @@ class StorageBench implements Play {
     };
     const ofOne = await moveInTurn(ground, one, movers, rounds);
     showCopies(ofOne);
-    const yard = ofOne.find(({ mover, way }) => mover === yardstick.name && way === "down")?.took ?? [];
-    const yardSecondsPerByte = median(yard.map(({ seconds }) => seconds)) / fileBytes;
-    showResume(resume, growingBytes + growths * growthBytes, yardSecondsPerByte);
+    const plain = ofOne.find(({ mover, way }) => mover === "managed" && way === "down")?.took ?? [];
+    const plainSecondsPerByte = median(plain.map(({ seconds }) => seconds)) / fileBytes;
+    showResume(resume, growingBytes + growths * growthBytes, plainSecondsPerByte);
     showCopies(await moveInTurn(ground, many, movers, rounds));
     const load = loadavg().map((value) => value.toFixed(1));
     console.log(`\nload of the machine, of the last 1, 5 and 15 minutes: ${load.join(", ")}`);
