@@ -1,6 +1,7 @@
 /** The wire: zod schemas and their types, shared by the API and the agent. Runs anywhere. */
 export * from "./errors.ts";
 export * from "./files.ts";
+export * from "./group.ts";
 export * from "./job.ts";
 export * from "./lease.ts";
 export * from "./limits.ts";

@@ -80,6 +80,10 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
       }
       case "refused":
         continue;
+      case "paused":
+        // The rest of the page would be refused as well, one by one.
+        ctx.head.invalidate();
+        return { ok: true, job: null };
       case "unknown":
         return unavailable;
     }

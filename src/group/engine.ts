@@ -107,6 +107,15 @@ export class Engine implements protocol.GroupApi {
     this.#ports.agents?.wake(count);
   }
 
+  async paused(_key: protocol.GroupKey): Promise<void> {
+    this.#ctx.head.invalidate();
+  }
+
+  async resumed(_key: protocol.GroupKey, available: number): Promise<void> {
+    this.#ctx.head.invalidate();
+    if (available > 0) this.#ports.agents?.wake(available);
+  }
+
   async reconcile(_key: protocol.GroupKey, running: protocol.RunningJob[]): Promise<protocol.Mended> {
     return reconcile(this.#ctx, running);
   }

@@ -115,6 +115,10 @@ export interface GroupApi {
    * claim's view by 2 s at most, and leaves waiting agents to their next poll.
    */
   jobsAdded(key: GroupKey, priority: number, count?: number): Promise<void>;
+  /** D1 hands out nothing of this group from now on. A hint, as is the next: the claim's fence decides. */
+  paused(key: GroupKey): Promise<void>;
+  /** It does again: so many jobs could be handed out, wakes as many agents. */
+  resumed(key: GroupKey, available: number): Promise<void>;
   reconcile(key: GroupKey, running: RunningJob[]): Promise<Mended>;
 }
 
