@@ -4,6 +4,9 @@ import { JobStatus } from "./job.ts";
 import { limits } from "./limits.ts";
 import { Id } from "./text.ts";
 
+/** Id of a container group in a path. */
+export const GroupId = Id;
+
 const Time = z.iso.datetime().describe("ISO 8601, UTC, milliseconds");
 
 /** Whose group: for the admin, who else sees his own. */

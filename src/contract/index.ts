@@ -2,6 +2,7 @@
 export * from "./errors.ts";
 export * from "./files.ts";
 export * from "./group.ts";
+export * from "./idempotency.ts";
 export * from "./job.ts";
 export * from "./lease.ts";
 export * from "./limits.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { GroupPause, Id } from "../../contract/index.ts";
+import { GroupId, GroupPause } from "../../contract/index.ts";
 import type { GroupKey } from "../../group/protocol.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
@@ -20,7 +20,7 @@ export function whoseGroups(c: Context<AppEnv>, userId: string | undefined): str
 
 /** The group of a request's path; 404 for an id that no group can have. */
 export function whichGroup(c: Context<AppEnv>, id: string, userId: string | undefined): GroupKey {
-  const checked = Id.safeParse(id);
+  const checked = GroupId.safeParse(id);
   if (!checked.success) throw new ApiError("not_found", { what: "group" });
   return { userId: whoseGroups(c, userId), containerGroupId: checked.data };
 }
