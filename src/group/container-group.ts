@@ -79,6 +79,10 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
     return this.#engine.resumed(key, available);
   }
 
+  status(key: protocol.GroupKey) {
+    return this.#engine.status(key, this.#sockets.seen());
+  }
+
   reconcile(key: protocol.GroupKey, running: protocol.RunningJob[]) {
     return this.#engine.reconcile(key, running);
   }

@@ -59,3 +59,28 @@ export function candidateFromRecord(record: Record<string, unknown>): Candidate 
     managed: record.managed === 1,
   };
 }
+
+/**
+ * The same for people who look at the queue: also of a paused group, and with when each ban ends (`bans`: JSON, `[machine id, expires]`).
+ * Indexes: jobs_queue, the key of bans.
+ */
+export function readFront(userId: string, containerGroupId: string, nowMs: number, limit: number): Statement {
+  return {
+    sql: `SELECT id, created, priority, attempt, managed,
+            (SELECT json_group_array(json_array(machine_id, expires)) FROM bans
+              WHERE job_id = jobs.id AND expires > ?3) AS bans
+          FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
+            AND available_at <= ?3 ${order} LIMIT ?4`,
+    params: [userId, containerGroupId, nowMs, limit],
+  };
+}
+
+/** A row of `readFront`. */
+export interface FrontRecord {
+  id: string;
+  created: number;
+  priority: number;
+  attempt: number;
+  managed: number;
+  bans: string;
+}
