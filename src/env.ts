@@ -20,6 +20,8 @@ const optional = (schema: z.ZodString | z.ZodURL) => z.preprocess(absentWhenEmpt
 const dayMs = 24 * 3_600_000;
 /** A hundred years; whoever wants longer says `never`. */
 const maxRetentionDays = 36_500;
+const isRetention = (days: string) =>
+  /^\d{1,5}$/.test(days) && Number(days) >= 1 && Number(days) <= maxRetentionDays;
 
 /** All four or none: bytes go straight to the bucket only if every URL can be signed. */
 const s3Vars = ["R2_S3_ENDPOINT", "R2_BUCKET_NAME", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] as const;
@@ -38,18 +40,11 @@ const ValidVars = z
     RETENTION_DAYS: z.preprocess(
       absentWhenEmpty,
       z
-        .union(
-          [
-            z.literal("never"),
-            z
-              .string()
-              .regex(/^\d{1,5}$/)
-              .transform(Number)
-              .pipe(z.int().min(1).max(maxRetentionDays)),
-          ],
-          { error: `must be a whole number of days, 1 to ${maxRetentionDays}, or "never"` },
-        )
-        .default(30),
+        .string()
+        .refine((days) => days === "never" || isRetention(days), {
+          error: `must be a whole number of days, 1 to ${maxRetentionDays}, or "never"`,
+        })
+        .default("30"),
     ),
   })
   .superRefine((vars, context) => {
@@ -96,7 +91,7 @@ export function configOf(env: Bindings): Config {
     adminKey: vars.data.KELPIE_ADMIN_KEY ?? null,
     signingKey: vars.data.KELPIE_SIGNING_KEY ?? null,
     s3: s3Of(vars.data),
-    retentionMs: vars.data.RETENTION_DAYS === "never" ? null : vars.data.RETENTION_DAYS * dayMs,
+    retentionMs: vars.data.RETENTION_DAYS === "never" ? null : Number(vars.data.RETENTION_DAYS) * dayMs,
   };
   configs.set(env, config);
   return config;
