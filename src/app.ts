@@ -6,6 +6,7 @@ import { requestLog } from "./middleware/request-log.ts";
 import { agents } from "./routes/agents/index.ts";
 import { checkpoints } from "./routes/checkpoints/index.ts";
 import { files } from "./routes/files/index.ts";
+import { groups } from "./routes/groups/index.ts";
 import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
@@ -32,6 +33,7 @@ export function createApp() {
 
   app.use(authenticate);
   app.route("/", jobs);
+  app.route("/", groups);
   app.route("/", leases);
   app.route("/", work);
   app.route("/", agents);

@@ -9,12 +9,19 @@ export interface Vars {
   R2_BUCKET_NAME?: string;
   R2_ACCESS_KEY_ID?: string;
   R2_SECRET_ACCESS_KEY?: string;
+  RETENTION_DAYS?: string;
 }
 export type Bindings = Env & Vars;
 
 /** An empty variable counts as absent: `--var NAME:` is how one takes a default away. */
 const absentWhenEmpty = (value: unknown) => (value === "" ? undefined : value);
 const optional = (schema: z.ZodString | z.ZodURL) => z.preprocess(absentWhenEmpty, schema.optional());
+
+const dayMs = 24 * 3_600_000;
+/** A hundred years; whoever wants longer says `never`. */
+const maxRetentionDays = 36_500;
+const isRetention = (days: string) =>
+  /^\d{1,5}$/.test(days) && Number(days) >= 1 && Number(days) <= maxRetentionDays;
 
 /** All four or none: bytes go straight to the bucket only if every URL can be signed. */
 const s3Vars = ["R2_S3_ENDPOINT", "R2_BUCKET_NAME", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] as const;
@@ -29,6 +36,16 @@ const ValidVars = z
     R2_BUCKET_NAME: optional(z.string()),
     R2_ACCESS_KEY_ID: optional(z.string()),
     R2_SECRET_ACCESS_KEY: optional(z.string()),
+    /** No less than a day: a submission's `Idempotency-Key` answers its jobs for as long. */
+    RETENTION_DAYS: z.preprocess(
+      absentWhenEmpty,
+      z
+        .string()
+        .refine((days) => days === "never" || isRetention(days), {
+          error: `must be a whole number of days, 1 to ${maxRetentionDays}, or "never"`,
+        })
+        .default("30"),
+    ),
   })
   .superRefine((vars, context) => {
     const missing = s3Vars.filter((name) => vars[name] === undefined);
@@ -58,6 +75,8 @@ export interface Config {
   signingKey: string | null;
   /** Goes before `signingKey`. With neither there is no managed storage. */
   s3: S3Access | null;
+  /** How long ended jobs are kept, in milliseconds; null: for ever. */
+  retentionMs: number | null;
 }
 
 const configs = new WeakMap<Bindings, Config>();
@@ -72,6 +91,7 @@ export function configOf(env: Bindings): Config {
     adminKey: vars.data.KELPIE_ADMIN_KEY ?? null,
     signingKey: vars.data.KELPIE_SIGNING_KEY ?? null,
     s3: s3Of(vars.data),
+    retentionMs: vars.data.RETENTION_DAYS === "never" ? null : Number(vars.data.RETENTION_DAYS) * dayMs,
   };
   configs.set(env, config);
   return config;

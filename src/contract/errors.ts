@@ -7,6 +7,7 @@ export const ErrorCode = z.enum([
   "forbidden",
   "not_found",
   "conflict",
+  "idempotency_mismatch",
   "length_required",
   "precondition_failed",
   "payload_too_large",
@@ -23,6 +24,7 @@ export type ErrorCode = z.infer<typeof ErrorCode>;
  * - `not_holder`: this machine (or lease token) does not hold the job.
  * - `completed`, `failed`, `canceled`: the job has ended so.
  * - `not_ended`: only an ended job can be sent back.
+ * - `removed`: the job was submitted with this idempotency key, and has been removed since.
  * - `wrong_size`: the object was not of the size that was told; it is not there.
  * - `unknown_job`: no such job of this user in this group.
  */
@@ -33,6 +35,7 @@ export const RefusalReason = z.enum([
   "failed",
   "canceled",
   "not_ended",
+  "removed",
   "wrong_size",
   "unknown_job",
 ]);

@@ -1,6 +1,8 @@
 /** The wire: zod schemas and their types, shared by the API and the agent. Runs anywhere. */
 export * from "./errors.ts";
 export * from "./files.ts";
+export * from "./group.ts";
+export * from "./idempotency.ts";
 export * from "./job.ts";
 export * from "./lease.ts";
 export * from "./limits.ts";

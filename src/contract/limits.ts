@@ -59,6 +59,10 @@ export const limits = {
   priority: 100,
   pageSize: 1000,
   page: 1_000_000,
+  /** Container groups of one page: each costs some thousand rows of counting. */
+  groupPage: 100,
+  /** `Idempotency-Key`: a UUID in most clients. */
+  idempotencyKeyChars: 255,
   reasonChars: 1000,
   /** SIGVTALRM and its kin. */
   signalChars: 32,

@@ -19,7 +19,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
   const repeated = request.claimId === undefined ? undefined : ctx.rows.byClaim(request.claimId);
   if (repeated) return repeatClaim(ctx, repeated, request);
 
-  ctx.polls.note(request.machineId, ctx.ports.nowMs());
+  const poll = ctx.polls.note(request, ctx.ports.nowMs());
   let lifted = false;
   for (let tried = 0; tried < maxCandidates; tried++) {
     const candidate = await ctx.head.take(
@@ -32,6 +32,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
         lifted = true;
         continue;
       }
+      poll.foundNothing = true;
       return { ok: true, job: null };
     }
     // Taken by another claimer past the page, or being canceled: since the choice, others had their turn.
@@ -80,6 +81,11 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
       }
       case "refused":
         continue;
+      case "paused":
+        // The rest of the page would be refused as well, one by one.
+        ctx.head.invalidate();
+        poll.foundNothing = true;
+        return { ok: true, job: null };
       case "unknown":
         return unavailable;
     }

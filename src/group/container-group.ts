@@ -71,6 +71,18 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
     return this.#engine.jobsAdded(key, priority, count);
   }
 
+  paused(key: protocol.GroupKey) {
+    return this.#engine.paused(key);
+  }
+
+  resumed(key: protocol.GroupKey, available: number) {
+    return this.#engine.resumed(key, available);
+  }
+
+  status(key: protocol.GroupKey) {
+    return this.#engine.status(key, this.#sockets.seen());
+  }
+
   reconcile(key: protocol.GroupKey, running: protocol.RunningJob[]) {
     return this.#engine.reconcile(key, running);
   }

@@ -17,6 +17,7 @@ import { QueueHead } from "./queue-head.ts";
 import { reconcile } from "./reconcile.ts";
 import { renew } from "./renew.ts";
 import { settle } from "./settle.ts";
+import { agentsOf } from "./status.ts";
 
 /** Rings again even if the handler dies before it has computed when to. */
 const fallbackAlarmMs = 30_000;
@@ -105,6 +106,23 @@ export class Engine implements protocol.GroupApi {
   async jobsAdded(_key: protocol.GroupKey, priority: number, count = 1): Promise<void> {
     this.#ctx.head.noteAdded(priority);
     this.#ports.agents?.wake(count);
+  }
+
+  async paused(_key: protocol.GroupKey): Promise<void> {
+    this.#ctx.head.invalidate();
+  }
+
+  async resumed(_key: protocol.GroupKey, available: number): Promise<void> {
+    this.#ctx.head.invalidate();
+    if (available > 0) this.#ports.agents?.wake(available);
+  }
+
+  /** `sockets`: those that the object keeps, if any. */
+  async status(_key: protocol.GroupKey, sockets: protocol.SocketSeen[] = []): Promise<protocol.GroupNow> {
+    const { polls, rows, ports } = this.#ctx;
+    const nowMs = ports.nowMs();
+    const agents = agentsOf({ polls: polls.recent(nowMs), leases: rows.held(), sockets });
+    return { watchedSinceMs: polls.sinceMs, nowMs, agents };
   }
 
   async reconcile(_key: protocol.GroupKey, running: protocol.RunningJob[]): Promise<protocol.Mended> {

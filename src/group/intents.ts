@@ -21,6 +21,8 @@ export type ClaimOutcome =
   | { kind: "granted"; job: JobRow }
   /** D1 did not give it: gone, ended, banned, or changed. Try another. */
   | { kind: "refused" }
+  /** Nor any other of this group, for now. */
+  | { kind: "paused" }
   | { kind: "unknown" };
 
 export type EndOutcome =
@@ -109,10 +111,12 @@ export class Intents {
   }
 
   async #readBackClaim(row: LeaseRow, failed: string | undefined): Promise<ClaimOutcome> {
+    let paused = false;
     try {
       const [records] = await this.#ports.d1.batch([readJob(row.jobId)]);
       const record = records?.[0];
       if (record && record.last_op === row.opId) return this.#granted(row, record);
+      paused = record?.paused === 1;
     } catch (error) {
       this.#ports.log({
         severity: "warning",
@@ -127,7 +131,8 @@ export class Intents {
     // fence refuses a lower one. If it lands before that, the sweep adopts it and it expires.
     if (failed !== undefined) this.#rows.raiseAttemptFloor(row.jobId, row.attempt, this.#ports.nowMs());
     this.#rows.remove(row.jobId, row.opId);
-    return failed === undefined ? { kind: "refused" } : { kind: "unknown" };
+    if (failed !== undefined) return { kind: "unknown" };
+    return { kind: paused ? "paused" : "refused" };
   }
 
   async #resolveClaim(row: LeaseRow): Promise<void> {

@@ -1,34 +1,58 @@
-/** Machines that asked for work lately: in memory, a hint for lifting bans. */
+/** Who asked for work lately: in memory, a hint for lifting bans and for people. */
 
 /** Longer than the longest pause between two polls of any agent. */
 export const pollWindowMs = 150_000;
-/** Machines remembered; a group has at most 500 replicas. */
-const maxMachines = 2_000;
+/** Agents remembered; a group has at most 500 replicas. */
+const maxAgents = 2_000;
+
+/** One that asks: a machine's instance, or all of a machine's that name none. */
+export interface Poller {
+  machineId: string;
+  instanceId: string | null;
+  lastMs: number;
+  /** The last answer was that there is nothing. */
+  foundNothing: boolean;
+  /** It asks with a claim id, as our agent does. */
+  hasClaimIds: boolean;
+}
 
 export class Polls {
   /** Before this nobody was watched: after a restart, silence proves nothing for a while. */
-  readonly #sinceMs: number;
-  /** By machine id, the one that polled last at the end. */
-  readonly #lastMs = new Map<string, number>();
+  readonly sinceMs: number;
+  /** The one that polled last at the end. */
+  readonly #pollers = new Map<string, Poller>();
 
   constructor(nowMs: number) {
-    this.#sinceMs = nowMs;
+    this.sinceMs = nowMs;
   }
 
-  note(machineId: string, nowMs: number): void {
-    this.#lastMs.delete(machineId);
-    this.#lastMs.set(machineId, nowMs);
-    if (this.#lastMs.size > maxMachines) {
-      const [oldest] = this.#lastMs.keys();
-      if (oldest !== undefined) this.#lastMs.delete(oldest);
+  note(asked: { machineId: string; instanceId?: string; claimId?: string }, nowMs: number): Poller {
+    const { machineId, instanceId = null, claimId } = asked;
+    const name = JSON.stringify([machineId, instanceId]);
+    this.#pollers.delete(name);
+    const poller = {
+      machineId,
+      instanceId,
+      lastMs: nowMs,
+      foundNothing: false,
+      hasClaimIds: claimId !== undefined,
+    };
+    this.#pollers.set(name, poller);
+    if (this.#pollers.size > maxAgents) {
+      const [oldest] = this.#pollers.keys();
+      if (oldest !== undefined) this.#pollers.delete(oldest);
     }
+    return poller;
+  }
+
+  /** Those that asked within the window. */
+  recent(nowMs: number): Poller[] {
+    return [...this.#pollers.values()].filter(({ lastMs }) => nowMs - lastMs <= pollWindowMs);
   }
 
   /** All machines that poll; null while it is too early to know them all. */
   machines(nowMs: number): string[] | null {
-    if (nowMs - this.#sinceMs < pollWindowMs) return null;
-    return [...this.#lastMs]
-      .filter(([, atMs]) => nowMs - atMs <= pollWindowMs)
-      .map(([machineId]) => machineId);
+    if (nowMs - this.sinceMs < pollWindowMs) return null;
+    return [...new Set(this.recent(nowMs).map(({ machineId }) => machineId))];
   }
 }

@@ -2,7 +2,7 @@
  * What a container group's Durable Object answers, method by method. Plain data: custom errors do not survive
  * RPC, so every expected outcome is a value. A thrown error means a broken invariant.
  */
-import type { RefusalReason } from "../contract/index.ts";
+import type { AgentState, RefusalReason } from "../contract/index.ts";
 import type { JobRow } from "../db/schema.ts";
 
 /** Which queue: sent with every call, since an object does not learn its own name from its id. */
@@ -95,6 +95,39 @@ export interface Mended {
   dropped: string[];
 }
 
+/** A socket to the group, as people may know of it. */
+export interface SocketSeen {
+  machineId: string;
+  instanceId: string | null;
+  /** When it last said anything, pings included. */
+  seenMs: number;
+  /** It wants to be woken, or has just been. */
+  waits: boolean;
+  /** Its machine shall claim no more. */
+  drained: boolean;
+}
+
+/** An agent that was heard of lately: a machine's instance, or all of a machine's that name none. */
+export interface AgentStatus {
+  machineId: string;
+  instanceId: string | null;
+  seenMs: number;
+  state: AgentState;
+  sockets: number;
+  /** Whether it may have jobs with managed storage. */
+  knowsManaged: boolean;
+  jobs: { jobId: string; attempt: number }[];
+}
+
+/** What the object knows that D1 does not. */
+export interface GroupNow {
+  /** Polls before are not known: a life of the object began then. */
+  watchedSinceMs: number;
+  nowMs: number;
+  /** At most 1,000, the ones heard of last first. */
+  agents: AgentStatus[];
+}
+
 export interface GroupApi {
   claim(key: GroupKey, request: ClaimRequest): Promise<ClaimAnswer>;
   /** In request order. */
@@ -115,6 +148,12 @@ export interface GroupApi {
    * claim's view by 2 s at most, and leaves waiting agents to their next poll.
    */
   jobsAdded(key: GroupKey, priority: number, count?: number): Promise<void>;
+  /** D1 hands out nothing of this group from now on. A hint, as is the next: the claim's fence decides. */
+  paused(key: GroupKey): Promise<void>;
+  /** It does again: so many jobs could be handed out, wakes as many agents. */
+  resumed(key: GroupKey, available: number): Promise<void>;
+  /** Who is there. Writes nothing, asks D1 nothing. */
+  status(key: GroupKey): Promise<GroupNow>;
   reconcile(key: GroupKey, running: RunningJob[]): Promise<Mended>;
 }
 

@@ -16,7 +16,7 @@ import {
 } from "../contract/index.ts";
 import { Drained } from "./drained.ts";
 import type { AgentsPort } from "./ports.ts";
-import type { AgentsApi } from "./protocol.ts";
+import type { AgentsApi, SocketSeen } from "./protocol.ts";
 
 /** A group has at most 500 replicas; recipes run up to eight agents in one, but not in all. The platform ends at 32,768. */
 const maxSockets = 2_000;
@@ -139,6 +139,18 @@ export class Sockets implements AgentsPort, AgentsApi {
     return this.#tellMachines(machineIds, { type: "resume" });
   }
 
+  /** The sockets that lead somewhere, for people who look. */
+  seen(): SocketSeen[] {
+    this.#dropSilent();
+    return [...this.#all()].map(([socket, agent]) => ({
+      machineId: agent.machineId,
+      instanceId: agent.instanceId,
+      seenMs: this.#lastMs(socket, agent),
+      waits: agent.waitingSinceMs !== null || wakeUnused(agent, Date.now()),
+      drained: this.#drained.has(agent.machineId),
+    }));
+  }
+
   #tellMachines(machineIds: string[], message: ServerMessage): number {
     const meant = new Set(machineIds);
     const sockets = [...this.#all()].filter(([, { machineId }]) => meant.has(machineId));
@@ -173,10 +185,14 @@ export class Sockets implements AgentsPort, AgentsApi {
   /** Sockets whose other end is gone without a word. */
   #dropSilent(): void {
     const heardAfterMs = Date.now() - silentMs;
-    for (const [socket, { heardMs }] of this.#all()) {
-      const pingedMs = this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
-      if (Math.max(heardMs, pingedMs) < heardAfterMs) this.#drop(socket, "silent for too long");
+    for (const [socket, agent] of this.#all()) {
+      if (this.#lastMs(socket, agent) < heardAfterMs) this.#drop(socket, "silent for too long");
     }
+  }
+
+  /** When its other end last said anything, pings included. */
+  #lastMs(socket: WebSocket, { heardMs }: AgentState): number {
+    return Math.max(heardMs, this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0);
   }
 
   #drop(socket: WebSocket, why: string): void {

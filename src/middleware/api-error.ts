@@ -7,8 +7,10 @@ export interface ErrorFacts {
   invalid_request: { problem: string; field?: string; index?: number };
   unauthorized: { problem: string };
   forbidden: { problem: string };
-  not_found: { what: "job" | "user" | "route" | "file" | "upload" };
+  not_found: { what: "job" | "user" | "route" | "file" | "upload" | "group" };
   conflict: { reason: RefusalReason };
+  /** The key was used for another request. */
+  idempotency_mismatch: Record<never, never>;
   length_required: Record<never, never>;
   precondition_failed: Record<never, never>;
   payload_too_large: { what: "body" | "job"; limitBytes: number; index?: number };

@@ -40,6 +40,10 @@ function respond(c: Context<AppEnv>, fault: Fault): Response {
       const { reason } = fault.facts;
       return c.json<ErrorBody>({ error: fault.code, message: refusals[reason], reason }, 409);
     }
+    case "idempotency_mismatch": {
+      const message = "this Idempotency-Key was used for another request; take a new one for each submission";
+      return c.json<ErrorBody>({ error: fault.code, message, field: "Idempotency-Key" }, 422);
+    }
     case "length_required":
       return c.json<ErrorBody>({ error: fault.code, message: "say Content-Length" }, 411);
     case "precondition_failed":
@@ -75,6 +79,7 @@ const refusals: Record<RefusalReason, string> = {
   failed: "the job has failed",
   canceled: "the job has been canceled",
   not_ended: "the job has not ended",
+  removed: "it was submitted with this Idempotency-Key, and a job of it has been removed since",
   wrong_size: "the object was not of the size that was told, and is not kept",
   unknown_job: "no such job in this container group",
 };

@@ -5,7 +5,9 @@ export type LogEvent =
   /** A group's object was not told of new jobs; the next claim finds them within 2 s all the same. */
   | "jobs_added_hint_lost"
   /** A job was answered with D1's heartbeat, since its group's object could not be asked. */
-  | "live_lease_unknown";
+  | "live_lease_unknown"
+  /** A group's object was not told of a pause or its end: its claims are refused, or its agents find work with their next poll. */
+  | "pause_hint_lost";
 
 export type Severity = "info" | "warning" | "error";
 

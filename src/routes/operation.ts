@@ -60,6 +60,7 @@ const refusalDescriptions = {
   412: "A precondition of the request does not hold",
   413: "Larger than allowed",
   416: "The object ends before the range begins",
+  422: "The Idempotency-Key was used for another request",
   426: "Only as a WebSocket",
   503: "Not possible just now; ask again after Retry-After",
 } as const;

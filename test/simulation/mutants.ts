@@ -21,8 +21,8 @@ export interface Edit {
 
 export interface Mutant extends Edit {
   name: string;
-  /** A number: of the lease protocol, docs/leases.md. A heading: of docs/storage.md. */
-  rule: number | "Grants" | "Commit" | "Retention" | "Resume";
+  /** A number: of the lease protocol, docs/leases.md. A heading: of docs/operations.md (Pause), docs/storage.md (the others). */
+  rule: number | "Pause" | "Grants" | "Commit" | "Retention" | "Resume";
   /** A second guard of the same rule: it takes both to break it. */
   and?: Edit;
   /** Where it shows soonest. */
@@ -403,6 +403,25 @@ export const mutants: Mutant[] = [
     file: "src/group/cancel.ts",
     find: "const canceled = await cancelAll(ctx, key, jobIds);",
     replace: "const canceled = 0; jobIds.length = 0;",
+  },
+
+  // Pause.
+  {
+    name: "a claim does not ask whether the group is paused",
+    rule: "Pause",
+    file: "src/db/leases/claim.ts",
+    find: `
+              AND NOT \${groupIsPaused}`,
+    replace: "",
+    scenario: "pauses",
+  },
+  {
+    name: "whoever was paused once stays so",
+    rule: "Pause",
+    file: "src/db/groups/pause.ts",
+    find: '"DELETE FROM groups WHERE user_id = ?1 AND container_group_id = ?2"',
+    replace: '"DELETE FROM groups WHERE user_id = ?1 AND container_group_id = ?2 AND 0"',
+    scenario: "pauses",
   },
 
   ...storageMutants,

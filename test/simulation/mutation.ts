@@ -71,6 +71,7 @@ export const unchanged = new Map<string, ScenarioName>([
   ["none", "hostile"],
   ["none-closed-page", "closed-page"],
   ["none-forgetful", "forgetful"],
+  ["none-pauses", "pauses"],
   ["none-snapshots", "snapshots"],
 ]);
 

@@ -40,6 +40,8 @@ export interface Scenario {
   cancelEveryMs: number;
   purgeEveryMs: number;
   strangerEveryMs: number;
+  /** Mean from the end of a pause of the group to the next. */
+  pauseEveryMs: number;
   /** A machine that fails every job at once, alone with a full queue for the first minutes. */
   badMachine: boolean;
   /** Share of the jobs whose checkpoints are snapshots in managed storage. */
@@ -75,6 +77,7 @@ const fleet: Scenario = {
   cancelEveryMs: 20 * minute,
   purgeEveryMs: 24 * hour,
   strangerEveryMs: 10 * minute,
+  pauseEveryMs: Number.POSITIVE_INFINITY,
   badMachine: false,
   managedShare: 0.3,
   rotEveryMs: 24 * hour,
@@ -107,6 +110,7 @@ const hostile: Scenario = {
   cancelEveryMs: 40 * second,
   purgeEveryMs: 20 * minute,
   strangerEveryMs: 20 * second,
+  pauseEveryMs: Number.POSITIVE_INFINITY,
   badMachine: false,
   managedShare: 0,
   rotEveryMs: Number.POSITIVE_INFINITY,
@@ -126,6 +130,9 @@ const forgetful: Scenario = {
   cancelEveryMs: 10 * minute,
   purgeEveryMs: 15 * minute,
 };
+
+/** The group is paused as often as not. */
+const pauses: Scenario = { ...hostile, name: "pauses", pauseEveryMs: 30 * second };
 
 /** Checkpoint upon checkpoint, in managed storage that is as unreliable as the rest. */
 const snapshots: Scenario = {
@@ -148,7 +155,7 @@ const snapshots: Scenario = {
   rotEveryMs: 4 * minute,
 };
 
-export const scenarios = { fleet, hostile, "closed-page": closedPage, forgetful, snapshots } as const;
+export const scenarios = { fleet, hostile, "closed-page": closedPage, forgetful, pauses, snapshots } as const;
 export type ScenarioName = keyof typeof scenarios;
 
 /** Unless a scenario is named: a seed brings its own. */

@@ -3,6 +3,7 @@
  * follows from the seed: the same seed is the same run, to the last event.
  */
 import { Fleet } from "./actors/fleet.ts";
+import { Pauser } from "./actors/pauser.ts";
 import { People } from "./actors/people.ts";
 import { assemble } from "./assemble.ts";
 import { everythingEnded } from "./judge/final-rules.ts";
@@ -64,6 +65,9 @@ export async function simulate(options: Options): Promise<Report> {
   const { d1, halted, object, surroundings } = world;
   const { bucket, faults, judge, worker } = surroundings;
   const people = new People(surroundings, d1);
+  const pauser = Number.isFinite(scenario.pauseEveryMs)
+    ? new Pauser(surroundings, d1, new Random(options.seed + 2_000_000))
+    : null;
   fleet = new Fleet(surroundings);
   const machines = fleet;
   world.sweep();
@@ -86,6 +90,7 @@ export async function simulate(options: Options): Promise<Report> {
     faults.on = false;
     faults.outageUntilMs = 0;
     faults.d1DownUntilMs = 0;
+    pauser?.resumeAtTheEnd();
     machines.recover();
     const drainUntilMs = schedule.nowMs + longestDrainMs;
     // Late writes may land long after the last job ended.

@@ -9,6 +9,7 @@ const runs: { seed: number; hours: number; scenario: ScenarioName }[] = [
   ...[1, 5, 9, 13].map((seed) => ({ seed, hours: 16, scenario: "hostile" as const })),
   ...[3, 7].map((seed) => ({ seed, hours: 10, scenario: "closed-page" as const })),
   ...[8, 10].map((seed) => ({ seed, hours: 12, scenario: "forgetful" as const })),
+  ...[19, 20].map((seed) => ({ seed, hours: 8, scenario: "pauses" as const })),
   ...[16, 17].map((seed) => ({ seed, hours: 12, scenario: "snapshots" as const })),
 ];
 

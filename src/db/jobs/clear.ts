@@ -1,5 +1,5 @@
 import type { Statement } from "../statement.ts";
-import { discardJobsStorage, garbageDelayMs } from "../storage/garbage.ts";
+import { discardJobsStorage, discardKeptOutputs, garbageDelayMs } from "../storage/garbage.ts";
 
 /**
  * Everything about jobs, of all users. Leases of running jobs stay with the groups' objects until their next
@@ -9,6 +9,10 @@ export function clearJobs(nowMs: number): Statement[] {
   const all = { sql: "SELECT id FROM jobs", params: [] };
   return [
     ...discardJobsStorage(all, nowMs + garbageDelayMs),
-    ...["bans", "attempts", "jobs"].map((table) => ({ sql: `DELETE FROM ${table}`, params: [] })),
+    ...discardKeptOutputs(nowMs + garbageDelayMs),
+    ...["bans", "attempts", "jobs", "idempotency_keys"].map((table) => ({
+      sql: `DELETE FROM ${table}`,
+      params: [],
+    })),
   ];
 }

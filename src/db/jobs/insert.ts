@@ -4,6 +4,7 @@
  */
 import type { JobRow } from "../schema.ts";
 import type { Statement } from "../statement.ts";
+import { keyIsOurs } from "./idempotency.ts";
 
 /** What a new job is; D1 gives the other columns their defaults. */
 export type NewJob = Pick<
@@ -49,8 +50,16 @@ export function encodeJob(job: NewJob): EncodedJob {
   return { json, bytes: encoder.encode(json).byteLength };
 }
 
-/** Inserts the jobs in the given order (`seq` rises). The statements belong into one batch: all or nothing. */
-export function insertJobs(userId: string, createdMs: number, jobs: EncodedJob[]): Statement[] {
+/**
+ * Inserts the jobs in the given order (`seq` rises). The statements belong into one batch: all or nothing. `under`: only if `takeKey`, before them
+ * in the batch, has taken this key for the submission that begins with this job.
+ */
+export function insertJobs(
+  userId: string,
+  createdMs: number,
+  jobs: EncodedJob[],
+  under?: { keyHash: string; firstJobId: string },
+): Statement[] {
   return chunksOf(jobs).map((chunk) => ({
     sql: `INSERT INTO jobs (id, user_id, container_group_id, command, arguments, environment, sync, legacy_storage,
             webhook, webhook_events, compression, priority, max_failures, heartbeat_interval, retry_delay, managed, created)
@@ -58,8 +67,8 @@ export function insertJobs(userId: string, createdMs: number, jobs: EncodedJob[]
             value -> '$.arguments', value -> '$.environment', value -> '$.sync', value -> '$.legacyStorage',
             value ->> '$.webhook', value -> '$.webhookEvents', value ->> '$.compression', value ->> '$.priority', value ->> '$.maxFailures',
             value ->> '$.heartbeatInterval', value ->> '$.retryDelay', value ->> '$.managed', ?3
-          FROM json_each(?1) ORDER BY key`,
-    params: [chunk, userId, createdMs],
+          FROM json_each(?1) ${under ? `WHERE ${keyIsOurs}` : ""} ORDER BY key`,
+    params: [chunk, userId, createdMs, ...(under ? [under.keyHash, under.firstJobId] : [])],
   }));
 }
 

@@ -1,7 +1,8 @@
 /**
  * The claim in D1: moves a pending job to a new attempt. The object has written its intent before (rule 1), so the
- * fence here is D1's own word: still pending, no newer attempt, machine not banned.
+ * fence here is D1's own word: still pending, no newer attempt, machine not banned, group not paused.
  */
+import { groupIsPaused } from "../groups/pause.ts";
 import type { Statement } from "../statement.ts";
 
 export interface ClaimWrite {
@@ -20,11 +21,12 @@ export interface ClaimWrite {
 export function claimJob(write: ClaimWrite): Statement[] {
   return [
     {
-      // Index: jobs_id; the ban check: the key of bans. `started` keeps the first hand-out.
+      // Index: jobs_id; the ban check: the key of bans; the pause's: the key of groups. `started` keeps the first hand-out.
       sql: `UPDATE jobs SET status = 'running', attempt = ?2, machine_id = ?3, started = COALESCE(started, ?4),
               heartbeat = ?4, last_op = ?5
             WHERE id = ?1 AND status = 'pending' AND attempt < ?2 AND available_at <= ?4
               AND NOT EXISTS (SELECT 1 FROM bans WHERE job_id = ?1 AND machine_id = ?3 AND expires > ?4)
+              AND NOT ${groupIsPaused}
             RETURNING *`,
       params: [write.jobId, write.attempt, write.machineId, write.nowMs, write.opId],
     },
@@ -36,7 +38,10 @@ export function claimJob(write: ClaimWrite): Statement[] {
   ];
 }
 
-/** The job as it is now; the reader compares `last_op` with its operation (rule 3). Index: jobs_id. */
+/**
+ * The job as it is now; the reader compares `last_op` with its operation (rule 3). `paused` 1: its group hands out nothing, which may be
+ * why a claim was refused. Indexes: jobs_id, the key of groups.
+ */
 export function readJob(jobId: string): Statement {
-  return { sql: "SELECT * FROM jobs WHERE id = ?1", params: [jobId] };
+  return { sql: `SELECT *, ${groupIsPaused} AS paused FROM jobs WHERE id = ?1`, params: [jobId] };
 }

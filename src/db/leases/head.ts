@@ -14,6 +14,10 @@ export interface Candidate {
   managed: boolean;
 }
 
+/** `?1` the user, `?2` the group: of one that is paused nothing is brought. Asked once per read. Index: the key of groups. */
+const notPaused = `NOT EXISTS (SELECT 1 FROM groups
+            WHERE user_id = ?1 AND container_group_id = ?2 AND paused IS NOT NULL)`;
+
 const order = "ORDER BY priority DESC, fresh, created, available_at, seq";
 
 export function readHead(userId: string, containerGroupId: string, nowMs: number, limit: number): Statement {
@@ -22,7 +26,7 @@ export function readHead(userId: string, containerGroupId: string, nowMs: number
     sql: `SELECT id, attempt, priority, managed,
             (SELECT json_group_array(machine_id) FROM bans WHERE job_id = jobs.id AND expires > ?3) AS banned
           FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
-            AND available_at <= ?3 ${order} LIMIT ?4`,
+            AND available_at <= ?3 AND ${notPaused} ${order} LIMIT ?4`,
     params: [userId, containerGroupId, nowMs, limit],
   };
 }
@@ -40,7 +44,7 @@ export function readHeadFor(
           FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
             AND available_at <= ?3
             AND NOT EXISTS (SELECT 1 FROM bans WHERE job_id = jobs.id AND machine_id = ?4 AND expires > ?3)
-            AND managed <= ?6
+            AND managed <= ?6 AND ${notPaused}
           ${order} LIMIT ?5`,
     params: [userId, containerGroupId, nowMs, machine.id, limit, machine.knowsManaged ? 1 : 0],
   };
@@ -54,4 +58,29 @@ export function candidateFromRecord(record: Record<string, unknown>): Candidate 
     bannedMachineIds: JSON.parse(record.banned as string) as string[],
     managed: record.managed === 1,
   };
+}
+
+/**
+ * The same for people who look at the queue: also of a paused group, and with when each ban ends (`bans`: JSON, `[machine id, expires]`).
+ * Indexes: jobs_queue, the key of bans.
+ */
+export function readFront(userId: string, containerGroupId: string, nowMs: number, limit: number): Statement {
+  return {
+    sql: `SELECT id, created, priority, attempt, managed,
+            (SELECT json_group_array(json_array(machine_id, expires)) FROM bans
+              WHERE job_id = jobs.id AND expires > ?3) AS bans
+          FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
+            AND available_at <= ?3 ${order} LIMIT ?4`,
+    params: [userId, containerGroupId, nowMs, limit],
+  };
+}
+
+/** A row of `readFront`. */
+export interface FrontRecord {
+  id: string;
+  created: number;
+  priority: number;
+  attempt: number;
+  managed: number;
+  bans: string;
 }

@@ -42,3 +42,14 @@ export function discardJobsStorage(jobs: { sql: string; params: unknown[] }, due
     { sql: `DELETE FROM checkpoints WHERE job_id IN (${jobs.sql})`, params: jobs.params },
   ];
 }
+
+/** Outputs that were kept when their jobs were purged, of all users. Walks the outputs: for the admin's clearing. */
+export function discardKeptOutputs(dueMs: number): Statement[] {
+  return [
+    {
+      sql: `${note} SELECT DISTINCT 'outputs/' || user_id || '/' || job_id || '/', ?1 FROM outputs WHERE kept = 1 ${again}`,
+      params: [dueMs],
+    },
+    { sql: "DELETE FROM outputs WHERE kept = 1", params: [] },
+  ];
+}

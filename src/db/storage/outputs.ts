@@ -1,7 +1,7 @@
 /**
  * Outputs in managed storage. A row is published, that is seen by people, if and only if its very attempt has ended as
- * `completed`: every read for people joins the attempt, so the settle publishes without a statement of its own
- * (docs/decisions/0005).
+ * `completed`: every read for people asks for the attempt, so the settle publishes without a statement of its own
+ * (docs/decisions/0005). When the attempt is purged the row is marked as `kept` instead (db/jobs/retention.ts).
  */
 import type { Statement } from "../statement.ts";
 
@@ -19,13 +19,14 @@ export interface OutputRecord {
 const columns = "o.key, o.job_id, o.attempt, o.bytes, o.etag";
 /** SQLite takes the other columns of a MAX() from the row that has it. */
 const newest = `${columns}, MAX(o.uploaded) AS uploaded`;
-const published = `JOIN attempts a ON a.job_id = o.job_id AND a.number = o.attempt AND a."end" = 'completed'`;
+const published = `(o.kept = 1 OR EXISTS (SELECT 1 FROM attempts a
+  WHERE a.job_id = o.job_id AND a.number = o.attempt AND a."end" = 'completed'))`;
 
 /** The newest published output of each of these keys that has one. Indexes: the keys of outputs and attempts. */
 export function readPublished(userId: string, keys: string[]): Statement {
   return {
     sql: `SELECT ${newest} FROM json_each(?2) v
-            CROSS JOIN outputs o ON o.user_id = ?1 AND o.key = v.value ${published}
+            CROSS JOIN outputs o ON o.user_id = ?1 AND o.key = v.value WHERE ${published}
           GROUP BY o.key`,
     params: [userId, JSON.stringify(keys)],
   };
@@ -41,8 +42,8 @@ export function listPublished(
 ): Statement {
   const params = [userId, prefix, after, limit];
   return {
-    sql: `SELECT ${newest} FROM outputs o ${published}
-          WHERE o.user_id = ?1 AND o.key >= ?2 AND o.key > ?3 ${before === null ? "" : "AND o.key < ?5"}
+    sql: `SELECT ${newest} FROM outputs o
+          WHERE ${published} AND o.user_id = ?1 AND o.key >= ?2 AND o.key > ?3 ${before === null ? "" : "AND o.key < ?5"}
           GROUP BY o.key ORDER BY o.key LIMIT ?4`,
     params: before === null ? params : [...params, before],
   };
@@ -52,7 +53,7 @@ export function listPublished(
 export function readPublishedVersions(userId: string, keys: string[], limit: number): Statement {
   return {
     sql: `SELECT ${columns}, o.uploaded FROM json_each(?2) v
-            CROSS JOIN outputs o ON o.user_id = ?1 AND o.key = v.value ${published}
+            CROSS JOIN outputs o ON o.user_id = ?1 AND o.key = v.value WHERE ${published}
           LIMIT ?3`,
     params: [userId, JSON.stringify(keys), limit],
   };

@@ -27,6 +27,10 @@ export function clearUsers(nowMs: number): Statement[] {
   return [
     ...discardUsersStorage(admin.id, nowMs + rootGarbageDelayMs),
     { sql: "DELETE FROM tokens", params: [] },
+    ...["groups", "idempotency_keys"].map((table) => ({
+      sql: `DELETE FROM ${table} WHERE user_id <> ?1`,
+      params: [admin.id],
+    })),
     { sql: "DELETE FROM users WHERE id <> ?1", params: [admin.id] },
   ];
 }

@@ -13,24 +13,28 @@ import {
   limits,
   usesManagedStorage,
 } from "../../contract/index.ts";
-import { encodeJob, insertJobs, type NewJob } from "../../db/jobs/insert.ts";
+import { takeKey } from "../../db/jobs/idempotency.ts";
+import { type EncodedJob, encodeJob, insertJobs, type NewJob } from "../../db/jobs/insert.ts";
 import { prepare } from "../../db/prepare.ts";
+import type { Statement } from "../../db/statement.ts";
 import { configOf, hasManagedStorage } from "../../env.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { groupOf, ownKey } from "../../middleware/group.ts";
 import { describeError, log } from "../../middleware/log.ts";
 import { fieldOf } from "../invalid-request.ts";
+import { firstResult, type Keyed, keyedOf } from "./idempotency.ts";
 import { presentJob } from "./present.ts";
 
 /** A Worker on the free plan may make 50 subrequests; groups beyond these find their jobs within 2 s by themselves. */
 const maxGroupsTold = 32;
 
-/** Stores the jobs of the principal and answers them in the order given. 400 for rules without bucket where there is no managed storage; 413 with `index` when one of several is too large. */
+/** Stores the jobs of the principal and answers them in the order given; under an `Idempotency-Key` that is known, answers what it has made. 400 for rules without bucket where there is no managed storage; 413 with `index` when one of several is too large. */
 export async function acceptJobs(c: Context<AppEnv>, submissions: JobSubmission[]): Promise<Job[]> {
   const { userId } = c.var.principal;
   const createdMs = Date.now();
   checkManagedStorage(c, submissions);
+  const keyed = await keyedOf(c);
   const jobs = submissions.map(newJob);
   const encoded = jobs.map(encodeJob);
   const tooLarge = encoded.findIndex((job) => job.bytes > limits.jobBytes);
@@ -39,13 +43,31 @@ export async function acceptJobs(c: Context<AppEnv>, submissions: JobSubmission[
     throw new ApiError("payload_too_large", { what: "job", limitBytes: limits.jobBytes, ...index });
   }
 
-  const statements = insertJobs(userId, createdMs, encoded);
+  const statements = statementsOf({ userId, createdMs, jobs, encoded, keyed });
   const results = await c.env.DB.batch(statements.map((statement) => prepare(c.env.DB, statement)));
-  const inserted = results.reduce((sum, { meta }) => sum + meta.changes, 0);
+  const inserted = results.slice(keyed ? 1 : 0).reduce((sum, { meta }) => sum + meta.changes, 0);
+  if (keyed && inserted === 0) return await firstResult(c, keyed);
   if (inserted !== jobs.length) throw new Error(`${inserted} of ${jobs.length} jobs were inserted`);
 
   c.executionCtx.waitUntil(tellGroups(c, jobs));
   return jobs.map((job) => presentJob({ ...job, ...untouched, userId, created: createdMs }));
+}
+
+function statementsOf(write: {
+  userId: string;
+  createdMs: number;
+  jobs: NewJob[];
+  encoded: EncodedJob[];
+  keyed: Keyed | null;
+}): Statement[] {
+  const { userId, createdMs, encoded, keyed } = write;
+  const jobIds = write.jobs.map(({ id }) => id);
+  const [firstJobId] = jobIds;
+  if (!keyed || firstJobId === undefined) return insertJobs(userId, createdMs, encoded);
+  return [
+    takeKey({ ...keyed, userId, jobIds, nowMs: createdMs }),
+    ...insertJobs(userId, createdMs, encoded, { keyHash: keyed.keyHash, firstJobId }),
+  ];
 }
 
 /** A rule without bucket, where there is no managed storage, would end in an attempt that fails days later. */

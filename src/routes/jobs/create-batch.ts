@@ -1,6 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
-import { Job, JobSubmission, limits } from "../../contract/index.ts";
+import { IdempotencyHeaders, Job, JobSubmission, limits } from "../../contract/index.ts";
 import { readJson } from "../../middleware/read-json.ts";
 import { answer, jsonBody, operation, refusals } from "../operation.ts";
 import { acceptJobs } from "./accept.ts";
@@ -36,8 +36,11 @@ const route = createRoute({
   access: "people" as const,
   summary: "Queue up to 1,000 jobs, all or none",
   middleware: [readJson(limits.batchBodyBytes)],
-  request: jsonBody(JobBatch),
-  responses: { 202: answer(z.array(Job), "The jobs, in the order of the request"), ...refusals(400, 413) },
+  request: { ...jsonBody(JobBatch), headers: IdempotencyHeaders },
+  responses: {
+    202: answer(z.array(Job), "The jobs, in the order of the request"),
+    ...refusals(400, 409, 413, 422),
+  },
 });
 
 export const createBatch = operation(route, async (c) =>

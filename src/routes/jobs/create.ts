@@ -1,5 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
-import { Job, JobSubmission, limits } from "../../contract/index.ts";
+import { IdempotencyHeaders, Job, JobSubmission, limits } from "../../contract/index.ts";
 import { readJson } from "../../middleware/read-json.ts";
 import { answer, jsonBody, operation, refusals } from "../operation.ts";
 import { acceptJobs } from "./accept.ts";
@@ -11,8 +11,8 @@ const route = createRoute({
   access: "people" as const,
   summary: "Queue a job",
   middleware: [readJson(limits.bodyBytes)],
-  request: jsonBody(JobSubmission),
-  responses: { 202: answer(Job, "The job, pending"), ...refusals(400, 413) },
+  request: { ...jsonBody(JobSubmission), headers: IdempotencyHeaders },
+  responses: { 202: answer(Job, "The job, pending"), ...refusals(400, 409, 413, 422) },
 });
 
 export const createJob = operation(route, async (c) => {

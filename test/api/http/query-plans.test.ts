@@ -1,7 +1,9 @@
 /** No hot statement of the routes scans a table or sorts: SQLite's own plan says so. */
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
+import { listGroups, readGroup } from "../../../src/db/groups/overview.ts";
 import { listAttempts } from "../../../src/db/jobs/attempts.ts";
+import { readJobsInOrder } from "../../../src/db/jobs/idempotency.ts";
 import { listJobs } from "../../../src/db/jobs/list.ts";
 import { readJobOf, readQueueOf } from "../../../src/db/jobs/read.ts";
 import { prepare } from "../../../src/db/prepare.ts";
@@ -50,6 +52,27 @@ describe("search an index, and sort nothing", () => {
     expect(plan[0]).toMatch(/^SEARCH /);
     expect(plan[0]).toContain(index);
   });
+});
+
+test("groups are counted in their own index alone, and listed by steps into one", async () => {
+  const counted = await planOf(readGroup("u", "g", 10));
+  const ofJobs = counted.filter((step) => /jobs/.test(step));
+  expect(ofJobs).toHaveLength(6);
+  for (const step of ofJobs) {
+    expect(step).toMatch(
+      /^SEARCH jobs USING COVERING INDEX jobs_by_user_group_status \(user_id=\? AND container_group_id=\? AND status=\?\)/,
+    );
+  }
+  expect(counted.filter((step) => step.includes("TEMP B-TREE"))).toEqual([]);
+  const listed = await planOf(listGroups("u", "", 10));
+  for (const step of listed.filter((step) => / jobs | groups | scaling_rules /.test(step))) {
+    expect(step).toMatch(/^SEARCH \w+ USING COVERING INDEX .*\(user_id=\? AND container_group_id>\?\)/);
+  }
+  expect(listed.filter((step) => /^SEARCH (jobs|groups|scaling_rules)/.test(step))).toHaveLength(4);
+});
+
+test("jobs of a submission are found one by one", async () => {
+  expect(await planOf(readJobsInOrder("u", ["j"]))).toContainEqual("SEARCH jobs USING INDEX jobs_id (id=?)");
 });
 
 test("the admin's list walks the table in order, whatever the filter, and sorts nothing", async () => {

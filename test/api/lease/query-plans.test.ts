@@ -1,12 +1,16 @@
 /** No statement of the lease protocol scans a table or sorts, except over the few values it was handed. */
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import { readDelays } from "../../../src/db/groups/overview.ts";
+import { countAvailable, pauseGroup, resumeGroup } from "../../../src/db/groups/pause.ts";
+import { forgetKeys, readKey, takeKey } from "../../../src/db/jobs/idempotency.ts";
+import { purgeEnded, readEnded } from "../../../src/db/jobs/retention.ts";
 import { retryJob } from "../../../src/db/jobs/retry.ts";
 import { liftOldestBan } from "../../../src/db/leases/bans.ts";
 import { claimJob, readJob } from "../../../src/db/leases/claim.ts";
 import { type EndKind, type EndWrite, endAttempt, readStanding } from "../../../src/db/leases/end.ts";
 import { flushLeases, readRunningOf } from "../../../src/db/leases/flush.ts";
-import { readHead, readHeadFor } from "../../../src/db/leases/head.ts";
+import { readFront, readHead, readHeadFor } from "../../../src/db/leases/head.ts";
 import { purgePending, readRunningOfGroup } from "../../../src/db/leases/purge.ts";
 import { readRunning, sweepStart } from "../../../src/db/leases/sweep.ts";
 import type { Statement } from "../../../src/db/statement.ts";
@@ -43,6 +47,16 @@ const statements: [string, Statement[]][] = [
   ["readStanding", [readStanding("j", "m", null)]],
   ["readHead", [readHead("u", "g", 1, 128)]],
   ["readHeadFor", [readHeadFor("u", "g", { id: "m", knowsManaged: false }, 1, 128)]],
+  ["readFront", [readFront("u", "g", 1, 128)]],
+  ["pauseGroup", [pauseGroup("u", "g", 1)]],
+  ["resumeGroup", [resumeGroup("u", "g")]],
+  ["countAvailable", [countAvailable("u", "g", 1, 10)]],
+  ["readDelays", [readDelays("u", "g", 1, 10)]],
+  ["takeKey", [takeKey({ userId: "u", keyHash: "k", requestHash: "r", jobIds: ["j"], nowMs: 1 })]],
+  ["readKey", [readKey("u", "k")]],
+  ["forgetKeys", [forgetKeys(1, 10)]],
+  ["readEnded", [readEnded(1, 10)]],
+  ["purgeEnded", purgeEnded(["j"], 1, 1)],
   ["flushLeases", flushLeases(flushed)],
   ["readRunningOf", [readRunningOf(["j"])]],
   ["purgePending", purgePending("u", "g", 1, 1000)],

@@ -59,6 +59,14 @@ test("what each hot route costs", async () => {
 
   costs.create = await cost(post("/jobs", job), 202);
   costs["create a batch of 1,000"] = await cost(post("/jobs/batch", batch), 202);
+  const keyed = (idempotencyKey: string, path: string, body: unknown) => () =>
+    send("POST", path, { key, body, headers: { "Idempotency-Key": idempotencyKey } });
+  costs["create with a key"] = await cost(keyed("one", "/jobs", job), 202);
+  costs["create with a key, repeated"] = await cost(keyed("one", "/jobs", job), 202);
+  costs["create a batch with a key"] = await cost(keyed("many", "/jobs/batch", batch), 202);
+  costs.pause = await cost(() => send("POST", "/container-groups/paused/pause", { key }), 200);
+  costs.resume = await cost(() => send("POST", "/container-groups/paused/resume", { key }), 200);
+  costs["look at a group"] = await cost(() => send("GET", `/container-groups/${group}`, { key }), 200);
   costs["list a page"] = await cost(() => send("GET", `/jobs?container_group_id=${group}`, { key }), 200);
 
   const claims: ClaimedJob[] = [];
@@ -121,6 +129,12 @@ test("what each hot route costs", async () => {
   expect(costs).toEqual({
     create: 1,
     "create a batch of 1,000": 1,
+    "create with a key": 2,
+    "create with a key, repeated": 4,
+    "create a batch with a key": 2,
+    pause: 1,
+    resume: 2,
+    "look at a group": 3,
     "list a page": 1,
     "claim that reads the page": 3,
     claim: 2,

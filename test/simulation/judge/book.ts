@@ -93,6 +93,10 @@ export class Book {
   readonly spentClaims = new Set<string>();
   /** Operations that have stood on a row. */
   readonly intents = new Set<string>();
+  /** Since when the group is paused, as its people have been told; null: it is not. */
+  pausedSinceMs: number | null = null;
+  /** When somebody last wanted it resumed. */
+  resumedMs = Number.NEGATIVE_INFINITY;
   #seq = 0;
 
   add(id: string, createdMs: number, priority: number, managed: boolean): JobBook {

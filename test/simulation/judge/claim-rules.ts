@@ -93,6 +93,8 @@ function nothingThere(ctx: AnswerContext, call: ClaimCall): void {
     );
     return;
   }
+  // Nor is anything while the group is paused, or was when the claim came.
+  if (book.pausedSinceMs !== null || book.resumedMs >= call.startedMs) return;
   for (const job of book.pending.values()) {
     const hidden =
       job.pendingSinceMs < call.startedMs &&

@@ -59,6 +59,12 @@ export function jobChanged(ctx: D1Context, change: JobChange): void {
     claimed ? change.attempt > was.attempt : change.attempt === was.attempt,
     () => `attempt ${was.attempt} → ${change.attempt}`,
   );
+  verdict.require(
+    "a paused group hands out nothing",
+    change.id,
+    !(claimed && book.pausedSinceMs !== null),
+    () => `paused since ${ctx.nowMs() - (book.pausedSinceMs ?? 0)} ms, and attempt ${change.attempt} begins`,
+  );
   if (change.attempt === 0 && change.numFailures > job.numFailures) {
     job.unclaimedFailures += change.numFailures - job.numFailures;
     if (change.machineId !== null) job.bans.set(change.machineId, ctx.nowMs() + banMs);

@@ -202,6 +202,19 @@ export class Judge implements D1Watcher, ObjectWatcher {
     this.book.job(jobId).cancelAsked = true;
   }
 
+  /** A pause has been answered. */
+  paused(): void {
+    this.verdict.note(null, "paused");
+    this.book.pausedSinceMs = this.#schedule.nowMs;
+  }
+
+  /** Somebody asks for its end. */
+  resumed(): void {
+    this.verdict.note(null, "resumed");
+    this.book.pausedSinceMs = null;
+    this.book.resumedMs = this.#schedule.nowMs;
+  }
+
   purgeBegan(): JobBook[] {
     const open = this.book.open();
     for (const job of open) job.cancelAsked = true;
