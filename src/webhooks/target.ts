@@ -4,6 +4,8 @@
  */
 import ipaddr from "ipaddr.js";
 
+/** All of IPv6 that is handed out to the public. */
+const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
 /** Names of a machine's or a network's own. */
 const localNames = ["localhost", "local", "internal", "home.arpa"];
 
@@ -36,7 +38,10 @@ function isPrivate(hostname: string): boolean {
   const name = hostname.replace(/\.$/, "");
   const literal = name.startsWith("[") ? name.slice(1, -1) : name;
   // Everything but plain unicast: also IPv4 inside of IPv6, which leads wherever the IPv4 does.
-  if (ipaddr.isValid(literal)) return ipaddr.parse(literal).range() !== "unicast";
+  if (ipaddr.isValid(literal)) {
+    const address = ipaddr.parse(literal);
+    return address.range() !== "unicast" || !(address instanceof ipaddr.IPv4 || address.match(globalUnicast));
+  }
   if (!name.includes(".")) return true;
   return localNames.some((local) => name === local || name.endsWith(`.${local}`));
 }
