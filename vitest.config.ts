@@ -35,6 +35,7 @@ export default defineConfig(async () => ({
           include: [
             "test/tools/**/*.test.ts",
             "test/engine/**/*.test.ts",
+            "test/webhooks/**/*.test.ts",
             "test/simulation/**/*.test.ts",
             "test/e2e/**/*.test.ts",
           ],

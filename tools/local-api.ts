@@ -36,7 +36,7 @@ export interface LocalApiOptions {
   port?: number;
   /** Default 127.0.0.1. */
   ip?: string;
-  /** Over the defaults of `KELPIE_ADMIN_KEY` and `KELPIE_SIGNING_KEY`. */
+  /** Over the defaults of `KELPIE_ADMIN_KEY`, `KELPIE_SIGNING_KEY` and `KELPIE_PRIVATE_WEBHOOKS`. */
   vars?: Record<string, string>;
   /** More arguments for `wrangler dev`. */
   devArguments?: string[];
@@ -66,7 +66,13 @@ export interface LocalApi {
 export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi> {
   if (options.migrate !== false) await applyMigrations(options);
 
-  const vars = { KELPIE_ADMIN_KEY: localAdminKey, KELPIE_SIGNING_KEY: localSigningKey, ...options.vars };
+  const vars = {
+    KELPIE_ADMIN_KEY: localAdminKey,
+    KELPIE_SIGNING_KEY: localSigningKey,
+    // Receivers of webhooks are on this machine too.
+    KELPIE_PRIVATE_WEBHOOKS: "allow",
+    ...options.vars,
+  };
   const ready = Promise.withResolvers<string>();
   const server = runWrangler(
     [

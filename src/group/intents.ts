@@ -98,6 +98,7 @@ export class Intents {
       machineId: row.machineId ?? "",
       instanceId: row.instanceId,
       nowMs,
+      webhook: row.webhook !== false,
     };
     let failed: string | undefined;
     try {
@@ -161,6 +162,7 @@ export class Intents {
       expiresMs: nowMs + (byToken ? provisionalMs : termMs),
       acknowledgedMs: byToken ? null : nowMs,
     });
+    if (row.webhook !== false) this.#ports.outbox?.written(row.jobId);
     return confirmed ? { kind: "granted", job } : { kind: "unknown" };
   }
 

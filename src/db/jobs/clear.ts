@@ -10,7 +10,7 @@ export function clearJobs(nowMs: number): Statement[] {
   return [
     ...discardJobsStorage(all, nowMs + garbageDelayMs),
     ...discardKeptOutputs(nowMs + garbageDelayMs),
-    ...["bans", "attempts", "jobs", "idempotency_keys"].map((table) => ({
+    ...["deliveries", "bans", "attempts", "jobs", "idempotency_keys"].map((table) => ({
       sql: `DELETE FROM ${table}`,
       params: [],
     })),

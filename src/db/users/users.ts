@@ -22,12 +22,12 @@ export interface UserRecord {
   created: number;
 }
 
-/** All users but the admin with what they have in storage, and every token; the admin's key is no token and stays. */
+/** All users but the admin with what they have in storage and in the outbox, and every token; the admin's key is no token and stays. */
 export function clearUsers(nowMs: number): Statement[] {
   return [
     ...discardUsersStorage(admin.id, nowMs + rootGarbageDelayMs),
     { sql: "DELETE FROM tokens", params: [] },
-    ...["groups", "idempotency_keys"].map((table) => ({
+    ...["groups", "idempotency_keys", "deliveries"].map((table) => ({
       sql: `DELETE FROM ${table} WHERE user_id <> ?1`,
       params: [admin.id],
     })),
