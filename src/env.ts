@@ -12,6 +12,7 @@ export interface Vars {
   SALAD_API_URL?: string;
   SALAD_JWKS_URL?: string;
   SALAD_API_KEY?: string;
+  KELPIE_RATE_LIMITS?: string;
 }
 export type Bindings = Env & Vars;
 
@@ -42,6 +43,7 @@ const ValidVars = z
     SALAD_JWKS_URL: httpUrl("https://matrix-rest-api.salad.com/.well-known/workload-jwks.json"),
     /** What no header could carry would fail at each call. */
     SALAD_API_KEY: optional(z.string().regex(/^[\x21-\x7e]+$/, { error: "must be printable ASCII" })),
+    KELPIE_RATE_LIMITS: z.preprocess(absentWhenEmpty, z.enum(["on", "off"]).default("on")),
   })
   .superRefine((vars, context) => {
     const missing = s3Vars.filter((name) => vars[name] === undefined);
@@ -72,6 +74,8 @@ export interface Config {
   /** Goes before `signingKey`. With neither there is no managed storage. */
   s3: S3Access | null;
   salad: SaladConfig;
+  /** Whether requests are counted, where there are bindings to count with. */
+  rateLimits: boolean;
 }
 
 export interface SaladConfig {
@@ -100,6 +104,7 @@ export function configOf(env: Bindings): Config {
       jwksUrl: vars.data.SALAD_JWKS_URL,
       apiKey: vars.data.SALAD_API_KEY ?? null,
     },
+    rateLimits: vars.data.KELPIE_RATE_LIMITS === "on",
   };
   configs.set(env, config);
   return config;
