@@ -28,9 +28,10 @@ export class FakeSalad {
   trouble: Answer | null = null;
   keys: JWK[] = [];
   keyTrouble: Answer | null = null;
+  readonly #spies: { mockRestore(): void }[];
 
   constructor() {
-    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const fetched = vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
       const url = new URL(input instanceof Request ? input.url : input);
       if (url.pathname.endsWith("jwks.json")) {
         this.keyFetches++;
@@ -46,6 +47,12 @@ export class FakeSalad {
       const state = { replicas: 1, current_state: { status: "running" } };
       return Response.json({ items: groups.map((group) => ({ ...group, ...state })) });
     });
+    // Each trouble is warned of.
+    this.#spies = [fetched, vi.spyOn(console, "warn").mockImplementation(() => undefined)];
+  }
+
+  stop(): void {
+    for (const spy of this.#spies) spy.mockRestore();
   }
 }
 
