@@ -190,7 +190,7 @@ test("while Salad is silent, a known caller waits two seconds at most", async ()
   expect((await me()).status).toBe(200);
   never.reject(new TypeError("Network connection lost."));
   // Its request waits for it all the same.
-  await vi.waitFor(() => expect(console.warn).toHaveBeenCalled());
+  await vi.waitFor(() => expect(salad.warnings).toHaveBeenCalled());
 });
 
 test("the key stays where it is: neither stored nor logged", async () => {
