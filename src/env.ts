@@ -11,6 +11,10 @@ export interface Vars {
   R2_ACCESS_KEY_ID?: string;
   R2_SECRET_ACCESS_KEY?: string;
   RETENTION_DAYS?: string;
+  SALAD_API_URL?: string;
+  SALAD_JWKS_URL?: string;
+  SALAD_API_KEY?: string;
+  KELPIE_RATE_LIMITS?: string;
 }
 export type Bindings = Env & Vars;
 
@@ -23,6 +27,11 @@ const dayMs = 24 * 3_600_000;
 const maxRetentionDays = 36_500;
 const isRetention = (days: string) =>
   /^\d{1,5}$/.test(days) && Number(days) >= 1 && Number(days) <= maxRetentionDays;
+/** An address that requests with secrets go to, without its final slash. */
+const httpUrl = (fallback: string) =>
+  z
+    .preprocess(absentWhenEmpty, z.url({ protocol: /^https?$/ }).default(fallback))
+    .transform((url) => url.replace(/\/+$/, ""));
 
 /** All four or none: bytes go straight to the bucket only if every URL can be signed. */
 const s3Vars = ["R2_S3_ENDPOINT", "R2_BUCKET_NAME", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] as const;
@@ -48,6 +57,11 @@ const ValidVars = z
         })
         .default("30"),
     ),
+    SALAD_API_URL: httpUrl("https://api.salad.com/api/public"),
+    SALAD_JWKS_URL: httpUrl("https://matrix-rest-api.salad.com/.well-known/workload-jwks.json"),
+    /** What no header could carry would fail at each call. */
+    SALAD_API_KEY: optional(z.string().regex(/^[\x21-\x7e]+$/, { error: "must be printable ASCII" })),
+    KELPIE_RATE_LIMITS: z.preprocess(absentWhenEmpty, z.enum(["on", "off"]).default("on")),
   })
   .superRefine((vars, context) => {
     const missing = s3Vars.filter((name) => vars[name] === undefined);
@@ -81,6 +95,18 @@ export interface Config {
   s3: S3Access | null;
   /** How long ended jobs are kept, in milliseconds; null: for ever. */
   retentionMs: number | null;
+  salad: SaladConfig;
+  /** Whether requests are counted, where there are bindings to count with. */
+  rateLimits: boolean;
+}
+
+export interface SaladConfig {
+  /** Salad's public API, without a final slash. */
+  apiUrl: string;
+  /** The keys that sign the tokens of nodes. */
+  jwksUrl: string;
+  /** For what the deployment itself asks of Salad; must reach each organization that has scaling rules. */
+  apiKey: string | null;
 }
 
 const configs = new WeakMap<Bindings, Config>();
@@ -97,6 +123,12 @@ export function configOf(env: Bindings): Config {
     privateWebhooks: vars.data.KELPIE_PRIVATE_WEBHOOKS === "allow",
     s3: s3Of(vars.data),
     retentionMs: vars.data.RETENTION_DAYS === "never" ? null : Number(vars.data.RETENTION_DAYS) * dayMs,
+    salad: {
+      apiUrl: vars.data.SALAD_API_URL,
+      jwksUrl: vars.data.SALAD_JWKS_URL,
+      apiKey: vars.data.SALAD_API_KEY ?? null,
+    },
+    rateLimits: vars.data.KELPIE_RATE_LIMITS === "on",
   };
   configs.set(env, config);
   return config;

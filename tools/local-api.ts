@@ -71,6 +71,8 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
     KELPIE_SIGNING_KEY: localSigningKey,
     // Receivers of webhooks are on this machine too.
     KELPIE_PRIVATE_WEBHOOKS: "allow",
+    // Benches and fuzzers mean it.
+    KELPIE_RATE_LIMITS: "off",
     ...options.vars,
   };
   const ready = Promise.withResolvers<string>();

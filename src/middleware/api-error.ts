@@ -7,7 +7,7 @@ export interface ErrorFacts {
   invalid_request: { problem: string; field?: string; index?: number };
   unauthorized: { problem: string };
   forbidden: { problem: string };
-  not_found: { what: "job" | "user" | "route" | "file" | "upload" | "group" };
+  not_found: { what: "job" | "user" | "route" | "file" | "upload" | "group" | "token" };
   conflict: { reason: RefusalReason };
   /** The key was used for another request. */
   idempotency_mismatch: Record<never, never>;
@@ -16,7 +16,9 @@ export interface ErrorFacts {
   payload_too_large: { what: "body" | "job"; limitBytes: number; index?: number };
   range_not_satisfiable: Record<never, never>;
   upgrade_required: Record<never, never>;
-  unavailable: Record<never, never>;
+  rate_limited: { retryAfterSeconds: number };
+  /** Default: in a second, without a reason. */
+  unavailable: { problem?: string; retryAfterSeconds?: number };
   internal: Record<never, never>;
 }
 

@@ -22,12 +22,32 @@ export interface UserRecord {
   created: number;
 }
 
-/** All users but the admin with what they have in storage and in the outbox, and every token; the admin's key is no token and stays. */
+/** The user of that name, and the organization it is tied to, if it is. Index: users_username. */
+export function readUserNamed(username: string): Statement {
+  return { sql: "SELECT id, organization_id FROM users WHERE username = ?1", params: [username] };
+}
+export interface NamedUserRecord {
+  id: string;
+  organization_id: string | null;
+}
+
+/** Ties a user to an organization's id, once: a second one changes nothing. Index: the key of users. */
+export function tieToOrganization(userId: string, organizationId: string): Statement {
+  return {
+    sql: "UPDATE users SET organization_id = ?2 WHERE id = ?1 AND organization_id IS NULL",
+    params: [userId, organizationId],
+  };
+}
+
+/**
+ * All users but the admin with what they have in storage, in the outbox and in settings, and every token; the admin's key is no token
+ * and stays.
+ */
 export function clearUsers(nowMs: number): Statement[] {
   return [
     ...discardUsersStorage(admin.id, nowMs + rootGarbageDelayMs),
     { sql: "DELETE FROM tokens", params: [] },
-    ...["groups", "idempotency_keys", "deliveries"].map((table) => ({
+    ...["groups", "salad_groups", "scaling_rules", "idempotency_keys", "deliveries"].map((table) => ({
       sql: `DELETE FROM ${table} WHERE user_id <> ?1`,
       params: [admin.id],
     })),
