@@ -36,6 +36,7 @@ export default defineConfig(async () => ({
             "test/tools/**/*.test.ts",
             "test/engine/**/*.test.ts",
             "test/simulation/**/*.test.ts",
+            "test/salad/**/*.test.ts",
             "test/e2e/**/*.test.ts",
           ],
           testTimeout: 120_000,
