@@ -1,5 +1,10 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { SimulatedSalad } from "./test/salad/simulated-salad.ts";
+
+/** One for all tests of the API, each with organizations of its own. It listens from here on, since bindings name its address. */
+const salad = (await SimulatedSalad.start()).unref();
+salad.controls.addKey({ key: "deployment-key-of-the-tests", reach: [] });
 
 /** Three runtimes, one `npm test`: the API on workerd; the agent on Node; tools and end-to-end on Node. */
 export default defineConfig(async () => ({
@@ -14,6 +19,10 @@ export default defineConfig(async () => ({
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),
                 KELPIE_ADMIN_KEY: "admin-key-of-the-tests",
                 KELPIE_SIGNING_KEY: "signing-key-of-the-tests",
+                SALAD_API_URL: salad.apiUrl,
+                SALAD_JWKS_URL: salad.jwksUrl,
+                SALAD_API_KEY: "deployment-key-of-the-tests",
+                SIMULATED_SALAD_URL: salad.url,
               },
             },
           }),
@@ -37,6 +46,7 @@ export default defineConfig(async () => ({
             "test/engine/**/*.test.ts",
             "test/webhooks/**/*.test.ts",
             "test/simulation/**/*.test.ts",
+            "test/salad/**/*.test.ts",
             "test/e2e/**/*.test.ts",
           ],
           testTimeout: 120_000,

@@ -7,7 +7,9 @@ export interface ErrorFacts {
   invalid_request: { problem: string; field?: string; index?: number };
   unauthorized: { problem: string };
   forbidden: { problem: string };
-  not_found: { what: "job" | "user" | "route" | "file" | "upload" | "group" | "token" };
+  not_found: {
+    what: "job" | "user" | "route" | "file" | "upload" | "group" | "token" | "scaling rule";
+  };
   conflict: { reason: RefusalReason };
   /** The key was used for another request. */
   idempotency_mismatch: Record<never, never>;

@@ -290,6 +290,7 @@ describe("the two groups of one id", () => {
     await theirs.upToDate();
     expect(theirs.messages).toEqual([{ type: "resume" }]);
     expect(await waiting(victim.id, shared)).toEqual(["m1"]);
+    for (const socket of [theirs, ours]) socket.close();
   });
 
   test("end each its own jobs: a cancel wakes nobody next door", async () => {
@@ -304,5 +305,6 @@ describe("the two groups of one id", () => {
     await socket.upToDate();
     expect(socket.messages).toEqual([{ type: "resume" }]);
     expect((await send<Job>("GET", `/jobs/${theirs?.id}`, { key: victim.key })).body.status).toBe("running");
+    socket.close();
   });
 });
