@@ -6,6 +6,8 @@
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ClaimedJob, Job, JobList, Token, TokenList, Upload } from "../../../src/contract/index.ts";
+import { prepare } from "../../../src/db/prepare.ts";
+import { insertRule } from "../../../src/db/scaling/rules.ts";
 import { send, signUp, submission, submit } from "../http/client.ts";
 import { connect, lineUp, waiting } from "../socket/agents.ts";
 import { putFile } from "../storage/client.ts";
@@ -16,6 +18,8 @@ const marker = "of-the-victim";
 const group = "same-id-in-both";
 const sha256 = "a".repeat(64);
 const md5 = "b".repeat(32);
+
+const rule = { container_group_id: group, min_replicas: 0, max_replicas: 3, idle_threshold_seconds: 60 };
 
 let victim: { id: string; key: string };
 let thief: { id: string; key: string };
@@ -46,7 +50,7 @@ beforeAll(async () => {
   thiefNode = (await nodeTokenOf(thief.key)).token;
   known.token = (await nodeTokenOf(victim.key, marker)).id;
 
-  // One job that has failed on m9, which is banned from it; one that runs on m1; one that waits.
+  // One job has failed on m9, which is banned from it; one failed there too, and runs on m1 now; one waits.
   const ended = await submit(victim.key, job({ max_failures: 1 }));
   const banning = await submit(victim.key, job());
   for (const { id } of [ended, banning]) {
@@ -72,6 +76,18 @@ beforeAll(async () => {
   };
   known.pending = (await submit(victim.key, job())).id;
 
+  const insert = insertRule({
+    userId: victim.id,
+    containerGroupId: group,
+    orgName: marker,
+    projectName: "default",
+    containerGroupName: marker,
+    minReplicas: rule.min_replicas,
+    maxReplicas: rule.max_replicas,
+    idleThresholdSeconds: rule.idle_threshold_seconds,
+    created: 0,
+  });
+  await prepare(env.DB, insert).run();
   await putFile(victim.key, "secret", marker);
   const begun = await send<Upload>("POST", "/files/uploads", { key: victim.key, body: { key: "begun" } });
   known.upload = begun.body.upload_id;
@@ -200,6 +216,16 @@ const cases: Record<string, () => Try[]> = {
   "POST /files/uploads/complete": () => [{ status: [404, 503], body: { ...upload(), ...inParts } }],
   "POST /files/uploads/abort": () => [{ status: [200, 503], body: upload() }],
 
+  "POST /scaling-rules": () => [
+    // The deployment's own key does not reach the thief's organization.
+    { status: [400, 403], body: { ...rule, org_name: marker, project_name: "default", user_id: victim.id } },
+  ],
+  "GET /scaling-rules": () => [{ status: 200 }, { status: 200, query: `?user_id=${victim.id}` }],
+  "GET /scaling-rules/:id": () => [{ status: 404, id: group, query: `?user_id=${victim.id}` }],
+  "PATCH /scaling-rules/:id": () => [{ status: 404, id: group, body: { min_replicas: 1 } }],
+  "DELETE /scaling-rules/:id": () => [{ status: 404, id: group, query: `?user_id=${victim.id}` }],
+  "DELETE /scaling-rules": forAdmin,
+
   "GET /users/me": () => [{ status: 200 }],
   "GET /users/me/tokens": () => [{ status: 200, query: `?user_id=${victim.id}` }],
   "POST /users/me/tokens": () => [{ status: 201, body: { org_name: marker, user_id: victim.id } }],
@@ -249,10 +275,10 @@ test.each(routes)("$name", async ({ name, method, path, access }) => {
 });
 
 describe("the two groups of one id", () => {
-  test("belongings are what they should be: jobs, attempts, a ban, a file", async () => {
+  test("belongings are what they should be: jobs, attempts, bans, a rule, a file", async () => {
     const { rows, own } = (await belongings()) as { rows: Record<string, unknown[]>; own: unknown[] };
-    const counts = ["users", "tokens", "jobs", "attempts", "bans"].map((name) => rows[name]?.length);
-    expect([...counts, own.length]).toEqual([1, 2, 3, 3, 2, 1]);
+    const names = ["users", "tokens", "jobs", "attempts", "bans", "scaling_rules"];
+    expect([...names.map((name) => rows[name]?.length), own.length]).toEqual([1, 2, 3, 3, 2, 1, 1]);
   });
 
   test("hand out each its own jobs, and a ban in one is none in the other", async () => {
