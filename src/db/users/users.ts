@@ -22,14 +22,12 @@ export interface UserRecord {
   created: number;
 }
 
-/**
- * All users but the admin with what they have in storage, their scaling rules, which would go on for nobody, and every token; the admin's key is
- * no token and stays.
- */
+/** All users but the admin with what they have in storage, and every token; the admin's key is no token and stays. */
 export function clearUsers(nowMs: number): Statement[] {
   return [
     ...discardUsersStorage(admin.id, nowMs + rootGarbageDelayMs),
     { sql: "DELETE FROM tokens", params: [] },
+    // Rules would go on scaling groups for nobody.
     { sql: "DELETE FROM scaling_rules WHERE user_id <> ?1", params: [admin.id] },
     { sql: "DELETE FROM salad_groups WHERE user_id <> ?1", params: [admin.id] },
     { sql: "DELETE FROM users WHERE id <> ?1", params: [admin.id] },
