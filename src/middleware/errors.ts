@@ -76,5 +76,6 @@ const refusals: Record<RefusalReason, string> = {
   canceled: "the job has been canceled",
   not_ended: "the job has not ended",
   wrong_size: "the object was not of the size that was told, and is not kept",
+  wrong_base: "the head is another generation than the base, or the generation's number is taken",
   unknown_job: "no such job in this container group",
 };

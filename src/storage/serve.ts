@@ -7,15 +7,10 @@ export type Served =
   | { ok: false; reason: "missing" | "range" | "precondition" };
 
 export async function serve(bucket: R2Bucket, key: BucketKey, request: Request): Promise<Served> {
-  // Hono answers HEAD with GET's handler, but nothing would read the body of the object.
-  if (request.method === "HEAD") {
-    const object = await bucket.head(key);
-    if (!object) return { ok: false, reason: "missing" };
-    const headers = headersOf(object);
-    headers.set("Content-Length", String(object.size));
-    return { ok: true, response: new Response(null, { headers }) };
-  }
-  const range = rangeOf(request.headers);
+  // Hono answers HEAD with GET's handler. A HEAD has conditions as a GET has, but no range.
+  const isHead = request.method === "HEAD";
+  const range = isHead ? null : rangeOf(request.headers);
+  if (range && "suffix" in range && range.suffix === 0) return { ok: false, reason: "range" };
   const outcome = await r2Outcome(() =>
     bucket.get(key, { onlyIf: request.headers, ...(range ? { range } : {}) }),
   );
@@ -35,6 +30,10 @@ export async function serve(bucket: R2Bucket, key: BucketKey, request: Request):
   const encodeBody = headers.has("content-encoding") ? ("manual" as const) : ("automatic" as const);
   if (!range) {
     headers.set("Content-Length", String(object.size));
+    if (isHead) {
+      await object.body.cancel();
+      return { ok: true, response: new Response(null, { headers }) };
+    }
     return { ok: true, response: new Response(object.body, { headers, encodeBody }) };
   }
   const { first, bytes } = spanOf(range, object.size);

@@ -22,7 +22,7 @@ export async function serveObject(c: Context<AppEnv>, key: BucketKey): Promise<R
 
 export function receivedError(reason: Extract<Received, { ok: false }>["reason"]): ApiError {
   switch (reason) {
-    case "exists":
+    case "precondition":
       return new ApiError("precondition_failed", {});
     case "no_upload":
       return new ApiError("not_found", { what: "upload" });
