@@ -15,6 +15,11 @@ export async function serveObject(c: Context<AppEnv>, key: BucketKey): Promise<R
       throw new ApiError("not_found", { what: "file" });
     case "range":
       throw new ApiError("range_not_satisfiable", {});
+    case "condition":
+      throw new ApiError("invalid_request", {
+        problem: "must be * or ETags in quotes",
+        field: served.header,
+      });
     case "precondition":
       throw new ApiError("precondition_failed", {});
   }

@@ -64,7 +64,7 @@ test("what checkpoints cost", async () => {
     "commit on another base": "2 of D1, 0 of the bucket",
     head: "1 of D1, 0 of the bucket",
     "doubt in vain": "1 of D1, 3 of the bucket",
-    doubt: "4 of D1, 3 of the bucket",
+    doubt: "3 of D1, 3 of the bucket",
     list: "2 of D1, 0 of the bucket",
   });
 });

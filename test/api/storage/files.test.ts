@@ -142,7 +142,8 @@ describe("one file", () => {
       [{ "If-Match": etag }, 200],
       [{ "If-Modified-Since": "yesterday" }, 200],
       [{ "If-Modified-Since": new Date(Date.now() + 1000).toUTCString() }, 304],
-      [{ "If-None-Match": "x" }, 200],
+      [{ "If-None-Match": "x" }, 400],
+      [{ "If-Match": `${etag}, x` }, 400],
     ];
     for (const [headers, status] of cases) {
       for (const method of ["GET", "HEAD"]) {
