@@ -186,7 +186,9 @@ test("outputs of an attempt go unless it has completed", async () => {
     const agent = await begin(user, newGroup());
     const key = `outputs/${user.id}/${agent.job.id}/1/result.txt`;
     await env.CHECKPOINTS.put(key, "result");
-    await env.DB.prepare("INSERT INTO outputs VALUES (?, 'result.txt', ?, 1, 6, 'etag', 0)")
+    await env.DB.prepare(
+      "INSERT INTO outputs (user_id, key, job_id, attempt, bytes, etag, uploaded) VALUES (?, 'result.txt', ?, 1, 6, 'etag', 0)",
+    )
       .bind(user.id, agent.job.id)
       .run();
     expect((await agent.post(end, {})).status).toBe(200);
