@@ -27,6 +27,8 @@ export type ErrorCode = z.infer<typeof ErrorCode>;
  * - `not_ended`: only an ended job can be sent back.
  * - `removed`: the job was submitted with this idempotency key, and has been removed since.
  * - `wrong_size`: the object was not of the size that was told; it is not there.
+ * - `wrong_base`: the generation builds on another one than the head, or its number is taken. The lease holds: ask for the head,
+ *   and take the next number.
  * - `unknown_job`: no such job of this user in this group.
  */
 export const RefusalReason = z.enum([
@@ -38,6 +40,7 @@ export const RefusalReason = z.enum([
   "not_ended",
   "removed",
   "wrong_size",
+  "wrong_base",
   "unknown_job",
 ]);
 export type RefusalReason = z.infer<typeof RefusalReason>;

@@ -44,7 +44,8 @@ export type CommitAnswer = z.infer<typeof CommitAnswer>;
 /**
  * A chunk or manifest of the head that could not be read.
  * - `missing`: the storage says that it is not there. Believed if the API sees the same.
- * - `corrupt`: its bytes have another hash. Believed once two machines say so: one may have bad memory.
+ * - `corrupt`: its bytes have another hash, believed if the API reads the same; or it is a manifest that cannot be what was cut,
+ *   believed once two machines say so.
  */
 export const DoubtRequest = LeaseProof.extend({
   prefix: Prefix,

@@ -17,7 +17,8 @@ export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, { error: "is not a SHA-
 export const Md5 = z.string().regex(/^[0-9a-f]{32}$/, { error: "is not an MD5 in lower-case hex" });
 
 export const ObjectBytes = z.int().min(0).max(limits.objectBytes);
-const HeaderValue = z
+/** Of Content-Type and Content-Encoding, as they are kept with an object. */
+export const HeaderValue = z
   .string()
   .max(limits.nameChars)
   .regex(/^[\x20-\x7e]*$/, { error: "must be printable ASCII" });

@@ -93,5 +93,6 @@ const refusals: Record<RefusalReason, string> = {
   not_ended: "the job has not ended",
   removed: "it was submitted with this Idempotency-Key, and a job of it has been removed since",
   wrong_size: "the object was not of the size that was told, and is not kept",
+  wrong_base: "the head is another generation than the base, or the generation's number is taken",
   unknown_job: "no such job in this container group",
 };

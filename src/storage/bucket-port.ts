@@ -4,6 +4,8 @@ export interface BucketPort {
   open(key: string, maxBytes: number): Promise<OpenedObject | null>;
   /** Null: it is not there, as far as the storage itself is concerned. */
   size(key: string): Promise<number | null>;
+  /** Of its bytes, in hex, as they are there now; null: it is not there. Holds none of them: it may be of any size. */
+  sha256(key: string): Promise<string | null>;
   /** In order of the keys, at most 1,000 to a page. */
   list(prefix: string, cursor: string | null): Promise<ObjectPage>;
   /** At most 1,000 (`deleteAll` takes any number); those that are not there are no error. */

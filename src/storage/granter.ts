@@ -24,6 +24,8 @@ export interface Write extends Content {
   md5?: string | undefined;
   /** Never over an object that is there. */
   onlyIfAbsent?: boolean;
+  /** Only over the object that has this ETag. Of no URL. */
+  onlyIfEtag?: string;
   part?: { uploadId: string; number: number };
 }
 export type Access = Read | Write;

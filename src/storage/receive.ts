@@ -9,7 +9,7 @@ import { r2Outcome } from "./r2-fault.ts";
 
 export type Received =
   | { ok: true; etag: string }
-  | { ok: false; reason: "exists" | "checksum" | "no_upload" | "size" };
+  | { ok: false; reason: "precondition" | "checksum" | "no_upload" | "size" };
 
 export async function receive(
   bucket: R2Bucket,
@@ -35,7 +35,9 @@ export async function receive(
     },
   );
   if ("value" in outcome) {
-    return outcome.value === null ? { ok: false, reason: "exists" } : { ok: true, etag: outcome.value.etag };
+    return outcome.value === null
+      ? { ok: false, reason: "precondition" }
+      : { ok: true, etag: outcome.value.etag };
   }
   switch (outcome.fault) {
     case "checksum":
@@ -55,6 +57,7 @@ function store(bucket: R2Bucket, write: Write, stream: ReadableStream): Promise<
     httpMetadata: httpMetadataOf(write),
     ...(write.md5 === undefined ? {} : { md5: write.md5 }),
     ...(write.onlyIfAbsent ? { onlyIf: { etagDoesNotMatch: "*" } } : {}),
+    ...(write.onlyIfEtag === undefined ? {} : { onlyIf: { etagMatches: write.onlyIfEtag } }),
   });
 }
 

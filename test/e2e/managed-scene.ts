@@ -60,7 +60,18 @@ export function managedScene(stack: Stack, name: string): ManagedScene {
       return submitted;
     },
     tell: (what) => writeFileSync(join(signs, what), ""),
-    until: (what, ask) => until(what, ask, scene, patienceMs),
+    // What a job has found to be wrong, no waiting will mend.
+    until: (what, ask) =>
+      until(
+        what,
+        () => {
+          const wrong = events().find(({ event }) => event === "wrong");
+          if (wrong) throw new Error(`The job found something wrong: ${wrong.why}\n${tails()}`);
+          return ask();
+        },
+        scene,
+        patienceMs,
+      ),
     async completed(id) {
       const { status } = await scene.until("the job's end", async () => {
         const job = await stack.client.job(id);

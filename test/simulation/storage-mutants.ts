@@ -195,7 +195,7 @@ export const storageMutants: Mutant[] = [
 
   // Resume.
   {
-    name: "one machine that reads other bytes is believed",
+    name: "one machine that finds a manifest to be nonsense is believed",
     rule: "Resume",
     scenario,
     file: "src/db/checkpoints/doubt.ts",
@@ -215,8 +215,16 @@ export const storageMutants: Mutant[] = [
     rule: "Resume",
     scenario,
     file: "src/storage/snapshots/doubt.ts",
-    find: 'if (doubt.problem === "missing" && (await ports.bucket.size(key)) !== null) {',
-    replace: 'if (doubt.problem === "missing" && (await ports.bucket.size(key)) === -1) {',
+    find: "return (await bucket.size(key)) === null;",
+    replace: "return true;",
+  },
+  {
+    name: "a chunk that is said to have other bytes is not read",
+    rule: "Resume",
+    scenario,
+    file: "src/storage/snapshots/doubt.ts",
+    find: "return (await bucket.sha256(key)) !== sha256;",
+    replace: "return true;",
   },
   {
     name: "a damaged generation stays the head",

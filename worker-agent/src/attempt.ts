@@ -73,12 +73,13 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
     await unlessAborted(lease.trust.ready(), stopping);
     checkGoesOn(lease, stopping);
     mirrors = await startMirrors(rules, before, attempt, settings, uploads.signal);
-    const run = await runCommand(attempt, settings);
+    const run = await runCommand(attempt, settings, mirrors);
     if (!run.ok) return { rules, ending: endingOfStart(run) };
     exit = run.exit;
     await finishMirrors(mirrors, attempt, settings, uploads, run);
     mirrors = [];
     lease.trust.ended.throwIfAborted();
+    run.broken?.throwIfAborted();
     if (run.interrupted) throw new AgentStopping();
     if (exit.exitCode !== 0) return { rules, ending: { end: "failed", exit, reason: describeExit(exit) } };
     const aside = await settings.asides.move(rules.after, {
@@ -181,10 +182,18 @@ async function startMirrors(
   throw failed.reason;
 }
 
-type Run = { ok: true; exit: CommandExit; interrupted: boolean };
+/** `broken`: the mirror that could not go on, and for which the command was interrupted. */
+type Run = { ok: true; exit: CommandExit; interrupted: boolean; broken: AbortSignal | undefined };
 
-/** Runs the command to its end. Interrupted when the agent stops; an ended lease stops it and throws. */
-async function runCommand(attempt: Attempt, settings: AttemptSettings): Promise<Run | FailedStart> {
+/**
+ * Runs the command to its end. Interrupted when the agent stops, and when a mirror can bring up nothing more; an ended lease
+ * stops it and throws.
+ */
+async function runCommand(
+  attempt: Attempt,
+  settings: AttemptSettings,
+  mirrors: Mirror[],
+): Promise<Run | FailedStart> {
   const { job, lease, log, state } = attempt;
   const { shutdown, timings } = settings;
   const start = await startCommand({
@@ -197,9 +206,14 @@ async function runCommand(attempt: Attempt, settings: AttemptSettings): Promise<
   lease.progress.commandStarted = true;
   log.info("command started", { command: job.command, pid: start.command.groupId });
 
-  const over = AbortSignal.any([lease.trust.ended, shutdown.stopping]);
+  const over = AbortSignal.any([
+    lease.trust.ended,
+    shutdown.stopping,
+    ...mirrors.map(({ broken }) => broken),
+  ]);
   const ended = await unlessAborted(start.command.exited, over);
-  if (!ended) log.info("interrupting the command");
+  const broken = ended ? undefined : mirrors.find((mirror) => mirror.broken.aborted)?.broken;
+  if (!ended) log.info("interrupting the command", broken && { reason: reasonOf(broken.reason) });
   const exit = ended ?? (await start.command.stop(timings.stopGraceMs, shutdown.hurry));
 
   const signalNumber = exit.signal ? (constants.signals[exit.signal as NodeJS.Signals] ?? 0) : 0;
@@ -208,7 +222,7 @@ async function runCommand(attempt: Attempt, settings: AttemptSettings): Promise<
   settings.stateFile.changed();
   log.info("command ended", { exit_code: exit.exitCode, signal: exit.signal, interrupted: !ended });
   lease.trust.ended.throwIfAborted();
-  return { ok: true, exit, interrupted: !ended };
+  return { ok: true, exit, interrupted: !ended, broken };
 }
 
 type FailedStart = Extract<Start, { ok: false }>;

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { TransferError } from "../src/transfer/ports.ts";
 import { startAgent } from "./agent-under-test.ts";
 import { checkpointRules } from "./checkpoint-rules.ts";
-import { program } from "./commands.ts";
+import { fileAppears, program } from "./commands.ts";
 
 test("checkpoint download fails: the command does not start, the job is given back", async () => {
   const agent = await startAgent();
@@ -60,4 +60,24 @@ test("the last checkpoint cannot be uploaded: a job that exited 0 is not complet
   };
   const id = agent.server.submit({ sync: checkpointRules, ...program("") });
   await agent.server.report("released", id);
+});
+
+test("a mirror that can bring up nothing more: the command is interrupted at once, and the job fails for that reason", async () => {
+  const agent = await startAgent();
+  const forever = `fs.writeFileSync("started", ""); setInterval(() => {}, 1000);`;
+  const id = agent.server.submit({ sync: checkpointRules, ...program(forever) });
+  await fileAppears(agent.path("started"));
+  agent.transfers.broken.abort(new TransferError("config", "the pattern takes too long"));
+  const report = await agent.server.report("failed", id);
+  expect(report).toMatchObject({ reason: "the pattern takes too long", signal: "SIGTERM" });
+});
+
+test("the same for trouble of this node gives the job back, and a command that ends in good order changes nothing", async () => {
+  const agent = await startAgent();
+  const obedient = `process.on("SIGTERM", () => process.exit(0)); fs.writeFileSync("started", ""); setInterval(() => {}, 1000);`;
+  const id = agent.server.submit({ sync: checkpointRules, ...program(obedient) });
+  await fileAppears(agent.path("started"));
+  agent.transfers.broken.abort(new TransferError("node", "out/a: EIO"));
+  const report = await agent.server.report("released", id);
+  expect(report).toMatchObject({ reason: "out/a: EIO", exit_code: 0 });
 });

@@ -12,6 +12,8 @@ export class FakeTransfers implements Transfers {
   beforeMirrorFinish: (rule: UploadRule, context: TransferContext) => Promise<void> = async () => {};
   beforeUpload: (rule: UploadRule, context: TransferContext) => Promise<void> = async () => {};
   abandoned = 0;
+  /** Of all mirrors. */
+  readonly broken = new AbortController();
 
   async download(rules: DownloadRule[], context: TransferContext) {
     await this.beforeDownload(rules, context);
@@ -31,6 +33,7 @@ export class FakeTransfers implements Transfers {
 
   async mirror(rule: UploadRule, _known: unknown, context: TransferContext): Promise<Mirror> {
     return {
+      broken: this.broken.signal,
       finish: async () => {
         await this.beforeMirrorFinish(rule, context);
         await this.#store(rule, resolve(context.workdir, rule.local_path), context);

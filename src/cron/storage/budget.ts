@@ -23,6 +23,7 @@ export function withBudget(ports: StoragePorts, calls: number): Budget {
       bucket: {
         open: counted((key, maxBytes) => bucket.open(key, maxBytes)),
         size: counted((key) => bucket.size(key)),
+        sha256: counted((key) => bucket.sha256(key)),
         list: counted((prefix, cursor) => bucket.list(prefix, cursor)),
         delete: counted((keys) => bucket.delete(keys)),
       },

@@ -18,17 +18,17 @@ export interface DoubtWrite {
 
 /** A row keeps so many doubts: long before that two of them agree, or the machines are the trouble. */
 const mostDoubts = 50;
-/** One machine may have bad memory; two that read the same wrong bytes of the same object do not. */
+/** One machine may have bad memory; two that find the same manifest to be nonsense do not. */
 const machinesNeeded = 2;
 
 const fence = `${headSeq} IS ?4
   AND EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND attempt = ?3 AND status = 'running')`;
 
 /**
- * Another hash than committed: noted once per machine and object; once two machines say so, all that name the object are
- * damaged. A repeat changes nothing. Indexes: jobs_id, checkpoints_series, the key of checkpoints.
+ * A manifest that is there as it was committed, and is said to be nonsense: noted once per machine and object; once two machines
+ * say so, all that name the object are damaged. A repeat changes nothing. Indexes: jobs_id, checkpoints_series, the key of checkpoints.
  */
-export function doubtCorrupt(write: DoubtWrite): Statement[] {
+export function doubtManifest(write: DoubtWrite): Statement[] {
   const { jobId, prefix, attempt, machineId, object } = write;
   return [
     {
@@ -49,8 +49,8 @@ export function doubtCorrupt(write: DoubtWrite): Statement[] {
   ];
 }
 
-/** Not there, and the API has seen so itself: all that name it are damaged. Indexes as above. */
-export function damageMissing(write: DoubtWrite): Statement[] {
+/** Not there, or with other bytes, and the API has seen so itself: all that name it are damaged. Indexes as above. */
+export function damageSeen(write: DoubtWrite): Statement[] {
   const { jobId, prefix, attempt } = write;
   return [
     {

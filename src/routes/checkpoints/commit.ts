@@ -32,7 +32,8 @@ function commitAnswer(outcome: CommitOutcome): CommitAnswer {
     case "missing":
       return { committed: false, missing: outcome.chunks };
     case "superseded":
-      throw new ApiError("conflict", { reason: "superseded" });
+    case "wrong_base":
+      throw new ApiError("conflict", { reason: outcome.kind });
     case "invalid":
       throw new ApiError("invalid_request", { problem: outcome.problem, field: "manifest" });
     case "unknown":

@@ -13,7 +13,7 @@ const route = createRoute({
   tags: ["Agents"],
   access: "agents" as const,
   summary:
-    "Say that an object of the head could not be read; two machines, or the storage itself, make it count",
+    "Say that an object of the head could not be read; the API looks for itself, and believes two machines of a manifest",
   middleware: [readJson(limits.bodyBytes)],
   request: { params: JobParams, ...jsonBody(DoubtRequest) },
   responses: {

@@ -1,7 +1,7 @@
 /** One file of the organization, by its path: `GET` (and `HEAD`), `PUT`, `DELETE /files/KEY`. Bytes stream through the API. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { limits, Message } from "../../contract/index.ts";
+import { HeaderValue, limits, Message } from "../../contract/index.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { storesOf } from "../../middleware/storage.ts";
@@ -13,6 +13,7 @@ import { receive } from "../../storage/receive.ts";
 import { answer, refusals } from "../operation.ts";
 import { contentLength } from "../storage/content-length.ts";
 import { receivedError, serveObject } from "../storage/object-error.ts";
+import { refuseConditions, writeConditions } from "./conditions.ts";
 import { keyOfPath } from "./key-of-path.ts";
 
 const common = {
@@ -46,7 +47,8 @@ export const writeRoute = createRoute({
   ...common,
   method: "put",
   summary: "Write a file of at most 100 MB; larger ones by URLs",
-  description: "Keeps Content-Type and Content-Encoding. With `If-None-Match: *`: only if there is none yet.",
+  description:
+    "Keeps Content-Type and Content-Encoding. With `If-None-Match: *`: only if there is none yet; with `If-Match`: only over the file of that ETag.",
   responses: {
     200: answer(Message, "Stored; its ETag is in the header"),
     ...refusals(400, 403, 411, 412, 413),
@@ -58,9 +60,9 @@ export async function writeFile(c: Context<AppEnv>): Promise<Response> {
     method: "PUT" as const,
     key: fileKey(c.var.principal.userId, keyOfPath(c)),
     size: contentLength(c, limits.streamedBytes),
-    contentType: c.req.header("content-type"),
-    contentEncoding: c.req.header("content-encoding"),
-    onlyIfAbsent: c.req.header("if-none-match") === "*",
+    contentType: header(c, "Content-Type"),
+    contentEncoding: header(c, "Content-Encoding"),
+    ...writeConditions(c),
   };
   const received = await receive(c.env.CHECKPOINTS, write, c.req.raw.body);
   if (!received.ok) throw receivedError(received.reason);
@@ -68,6 +70,15 @@ export async function writeFile(c: Context<AppEnv>): Promise<Response> {
     ETag: `"${received.etag}"`,
     "Access-Control-Expose-Headers": "ETag",
   });
+}
+
+/** What is kept with the object, by the rules of granted URLs: 400 for what they would not take. */
+function header(c: Context<AppEnv>, name: "Content-Type" | "Content-Encoding"): string | undefined {
+  const said = c.req.header(name);
+  const parsed = HeaderValue.optional().safeParse(said);
+  if (parsed.success) return said;
+  const problem = parsed.error.issues[0]?.message ?? "cannot be kept";
+  throw new ApiError("invalid_request", { problem, field: name });
 }
 
 export const deleteRoute = createRoute({
@@ -78,6 +89,7 @@ export const deleteRoute = createRoute({
 });
 export async function deleteFile(c: Context<AppEnv>): Promise<Response> {
   requireManagedStorage(c);
+  refuseConditions(c);
   const done = await deleteFiles(storesOf(c), c.var.principal.userId, [keyOfPath(c)]);
   if (!done) throw new ApiError("unavailable", {});
   return c.json({ message: "Deleted" }, 200);

@@ -15,6 +15,11 @@ export async function serveObject(c: Context<AppEnv>, key: BucketKey): Promise<R
       throw new ApiError("not_found", { what: "file" });
     case "range":
       throw new ApiError("range_not_satisfiable", {});
+    case "condition":
+      throw new ApiError("invalid_request", {
+        problem: "must be * or ETags in quotes",
+        field: served.header,
+      });
     case "precondition":
       throw new ApiError("precondition_failed", {});
   }
@@ -22,7 +27,7 @@ export async function serveObject(c: Context<AppEnv>, key: BucketKey): Promise<R
 
 export function receivedError(reason: Extract<Received, { ok: false }>["reason"]): ApiError {
   switch (reason) {
-    case "exists":
+    case "precondition":
       return new ApiError("precondition_failed", {});
     case "no_upload":
       return new ApiError("not_found", { what: "upload" });

@@ -22,7 +22,7 @@ import { type KeptRecord, readSeries } from "../../db/checkpoints/series.ts";
 import { pagesOf } from "../bucket-port.ts";
 import { type AttemptPlace, generationRoot, manifestKey } from "../keys.ts";
 import type { StoragePorts } from "../ports.ts";
-import { placeOf, readManifestHead } from "./manifest-head.ts";
+import { placeOf as placeOfChunk, readManifestHead } from "./manifest-head.ts";
 import { generationPages, headOf, sameName } from "./series.ts";
 
 export type CommitOutcome =
@@ -30,8 +30,10 @@ export type CommitOutcome =
   | { kind: "committed"; repeat: boolean }
   /** Not in the storage in the size that the manifest says, or not known from the base: to be sent in this generation. */
   | { kind: "missing"; chunks: string[] }
-  /** The head is another one, or the attempt is no longer the current one. */
+  /** The attempt is no longer the current one. */
   | { kind: "superseded" }
+  /** The head is another one, or the number is taken by another manifest. */
+  | { kind: "wrong_base" }
   /** The manifest is not one of this generation. */
   | { kind: "invalid"; problem: string }
   /** It may have been applied, now or later: the same commit is to be asked for again. */
@@ -66,7 +68,7 @@ async function tryCommit(ports: StoragePorts, place: AttemptPlace, commit: Commi
   if (known) return judgeNamed(known, commit);
   const head = headOf((series ?? []) as unknown as KeptRecord[]);
   // Cheap to say now; what counts is the fence.
-  if (!sameName(head, commit.base)) return { kind: "superseded" };
+  if (!sameName(head, commit.base)) return { kind: "wrong_base" };
 
   const manifest = await readManifestHead(
     ports.bucket,
@@ -77,7 +79,9 @@ async function tryCommit(ports: StoragePorts, place: AttemptPlace, commit: Commi
     return { kind: "missing", chunks: [commit.manifest.sha256] };
   }
   const { chunks, ...facts } = manifest.head;
-  const problem = whatIsWrongWith(facts, place, commit);
+  const problem =
+    whatIsWrongWith(facts, place, commit) ??
+    (new Set(chunks.map(placeOfChunk)).size < chunks.length ? "chunks: one is named twice" : null);
   if (problem !== null) return { kind: "invalid", problem };
 
   const isOwn = ([attempt, generation]: ChunkName) =>
@@ -121,10 +125,17 @@ async function write(ports: StoragePorts, commit: Commit, write: CommitWrite): P
     failed = String(error);
   }
   // Nothing was hit, or nobody knows. Whatever stands under this name says what became of it.
-  const [named] = await ports.d1.batch([readNamed(write.jobId, write.attempt, write.generation)]);
+  const [named, series] = await ports.d1.batch([
+    readNamed(write.jobId, write.attempt, write.generation),
+    readSeries(write.jobId, write.prefix),
+  ]);
   const known = named?.[0] as NamedRecord | undefined;
   if (known) return judgeNamed(known, commit);
-  if (failed === undefined) return { kind: "superseded" };
+  if (failed === undefined) {
+    // Which half of the fence it was. Another head may be a successor's; whoever asks for it then learns that too.
+    const head = headOf((series ?? []) as unknown as KeptRecord[]);
+    return { kind: sameName(head, commit.base) ? "superseded" : "wrong_base" };
+  }
   // After an error it may still be on its way. Its fence holds whenever it lands; and so long nobody may tell the agent "no".
   throw new Error(`${failed}; read back: not there`);
 }
@@ -132,7 +143,7 @@ async function write(ports: StoragePorts, commit: Commit, write: CommitWrite): P
 /** The name is taken: by this very generation, or by another under the same number. */
 function judgeNamed(known: NamedRecord, { prefix, manifest }: Commit): CommitOutcome {
   const same = known.prefix === prefix && known.manifest_sha256 === manifest.sha256;
-  return same ? { kind: "committed", repeat: true } : { kind: "superseded" };
+  return same ? { kind: "committed", repeat: true } : { kind: "wrong_base" };
 }
 
 function whatIsWrongWith(
@@ -191,6 +202,8 @@ async function unknownToBase(
     ports.log({ severity: "error", event: "manifest_unreadable", jobId, attempt, detail: key });
     return reused.map(([, , sha256]) => sha256);
   }
-  const bytesOf = new Map(manifest.head.chunks.map((chunk) => [placeOf(chunk), chunk[3]]));
-  return reused.filter((chunk) => bytesOf.get(placeOf(chunk)) !== chunk[3]).map(([, , sha256]) => sha256);
+  const bytesOf = new Map(manifest.head.chunks.map((chunk) => [placeOfChunk(chunk), chunk[3]]));
+  return reused
+    .filter((chunk) => bytesOf.get(placeOfChunk(chunk)) !== chunk[3])
+    .map(([, , sha256]) => sha256);
 }

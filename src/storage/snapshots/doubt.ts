@@ -1,9 +1,11 @@
 /**
  * A machine could not read an object of the head (docs/storage.md, "Resume"). Falling back to an older generation loses work, so it
- * takes more than one machine's word: the storage's own (`missing`), or a second machine's (`corrupt`).
+ * takes more than one machine's word, and a machine may lie, under two names too: the API looks for itself. What it misses, or
+ * reads with another hash, has fallen. A chunk that it reads well is well, whoever says what. A manifest has the right hash also
+ * when it is nonsense, which only a resume finds out: there a second machine has to say so.
  */
 import type { ChunkName, DoubtRequest } from "../../contract/index.ts";
-import { type DoubtWrite, damageMissing, doubtCorrupt } from "../../db/checkpoints/doubt.ts";
+import { type DoubtWrite, damageSeen, doubtManifest } from "../../db/checkpoints/doubt.ts";
 import { type KeptRecord, readSeries } from "../../db/checkpoints/series.ts";
 import { type AttemptPlace, type BucketKey, chunkKey, manifestKey, snapshotsOfJob } from "../keys.ts";
 import type { StoragePorts } from "../ports.ts";
@@ -47,9 +49,9 @@ async function tryDoubt(ports: StoragePorts, place: AttemptPlace, doubt: Doubt):
   if (namedBy === null) return { kind: "unnamed" };
   // The manifest cannot be read any more: whoever resumes next will doubt that.
   if (namedBy.length === 0) return { kind: "judged", moved: false };
-  if (doubt.problem === "missing" && (await ports.bucket.size(key)) !== null) {
-    return { kind: "judged", moved: false };
-  }
+  const sha256 = doubt.chunk?.sha256 ?? head.manifest_sha256;
+  const isSeen = await isDamaged(ports, key, sha256, doubt.problem);
+  if (!isSeen && (doubt.chunk || doubt.problem === "missing")) return { kind: "judged", moved: false };
 
   const write: DoubtWrite = {
     jobId: place.jobId,
@@ -61,7 +63,7 @@ async function tryDoubt(ports: StoragePorts, place: AttemptPlace, doubt: Doubt):
     nowMs: ports.nowMs(),
     namedBy,
   };
-  const statements = doubt.problem === "missing" ? damageMissing(write) : doubtCorrupt(write);
+  const statements = isSeen ? damageSeen(write) : doubtManifest(write);
   const results = await ports.d1.batch([...statements, readSeries(place.jobId, doubt.prefix)]);
   const now = headOf((results.at(-1) ?? []) as unknown as KeptRecord[]);
   const moved = !sameName(now, doubt.head);
@@ -75,6 +77,17 @@ async function tryDoubt(ports: StoragePorts, place: AttemptPlace, doubt: Doubt):
     });
   }
   return { kind: "judged", moved };
+}
+
+/** What the API sees of it now. Whether it is there is cheap to ask, what its bytes are costs reading all of them. */
+async function isDamaged(
+  { bucket }: StoragePorts,
+  key: BucketKey,
+  sha256: string,
+  problem: Doubt["problem"],
+): Promise<boolean> {
+  if (problem === "missing") return (await bucket.size(key)) === null;
+  return (await bucket.sha256(key)) !== sha256;
 }
 
 function doubtedKey(place: AttemptPlace, head: KeptRecord, chunk: Doubt["chunk"]): BucketKey {

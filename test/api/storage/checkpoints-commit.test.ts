@@ -93,7 +93,8 @@ test("the attempt ends while its commit is on the way: the fence in D1 holds, th
   // The lease is held in the object; only D1 has ended the attempt.
   for (const change of ["status = 'pending'", "status = 'running', attempt = 2"]) {
     await env.DB.prepare(`UPDATE jobs SET ${change} WHERE id = ?`).bind(agent.job.id).run();
-    expect((await agent.commit(1, null, manifest)).status).toBe(409);
+    const { status, body } = await agent.commit<ErrorBody>(1, null, manifest);
+    expect([status, body.reason]).toEqual([409, "superseded"]);
   }
   expect(await agent.checkpoints()).toEqual([]);
 });
@@ -149,7 +150,7 @@ test("a generation on another base than the head is refused", async () => {
   const first = await agent.commits(1, null, [chunk]);
   for (const base of [null, { attempt: 1, generation: 7 }]) {
     const { status, body } = await agent.commit<ErrorBody>(2, base, await agent.manifest(2, base, [chunk]));
-    expect([status, body.reason]).toEqual([409, "superseded"]);
+    expect([status, body.reason]).toEqual([409, "wrong_base"]);
   }
   expect((await agent.head()).head).toMatchObject(first);
 });
@@ -158,7 +159,31 @@ test("another manifest under a number that is taken is refused", async () => {
   const agent = await begin(user, newGroup());
   await agent.commits(1, null, [await agent.put(1, "one")]);
   const other = await agent.manifest(1, null, [await agent.put(1, "other")]);
-  expect((await agent.commit(1, null, other)).status).toBe(409);
+  const { status, body } = await agent.commit<ErrorBody>(1, null, other);
+  expect([status, body.reason]).toEqual([409, "wrong_base"]);
+});
+
+test("another commit comes between the look at the head and the write: refused for the base, and the lease holds", async () => {
+  const agent = await begin(user, newGroup());
+  const manifest = await agent.manifest(2, null, [await agent.put(2, "second")]);
+  const rival = await agent.manifest(1, null, [await agent.put(1, "first")]);
+  const bucket = Object.getPrototypeOf(env.CHECKPOINTS) as R2Bucket;
+  const get = bucket.get;
+  let reads = 0;
+  const spy = vi.spyOn(bucket, "get").mockImplementation(async function between(
+    this: R2Bucket,
+    key: string,
+    options?: R2GetOptions,
+  ) {
+    reads += 1;
+    if (reads === 1) expect((await agent.commit(1, null, rival)).body).toEqual({ committed: true });
+    return get.call(this, key, options) as never;
+  });
+  const { status, body } = await agent.commit<ErrorBody>(2, null, manifest);
+  spy.mockRestore();
+  expect([status, body.reason]).toEqual([409, "wrong_base"]);
+  expect((await agent.head()).head).toMatchObject({ generation: 1 });
+  expect((await agent.beat()).status).toBe("running");
 });
 
 test("the manifest is not there, or not in its size: it is to be sent", async () => {
@@ -184,6 +209,15 @@ test.each<[string, Record<string, unknown>]>([
   ["base", { base: { attempt: 1, generation: 9 } }],
   ["version", { version: 2 }],
   ["chunks", { chunks: [[1, 1, "no hash", 1]] }],
+  [
+    "chunks",
+    {
+      chunks: [
+        [1, 1, "a".repeat(64), 1],
+        [1, 1, "a".repeat(64), 2],
+      ],
+    },
+  ],
 ])("a manifest whose %s is another's is a 400", async (field, more) => {
   const agent = await begin(user, newGroup());
   const manifest = await agent.manifest(1, null, [await agent.put(1, "x")], more);

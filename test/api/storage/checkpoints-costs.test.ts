@@ -52,7 +52,10 @@ test("what checkpoints cost", async () => {
   costs["commit on a base"] = await cost(() => agent.commit(2, first, next));
   costs["commit on another base"] = await cost(() => agent.commit(3, first, next));
   costs.head = await cost(() => agent.head());
-  costs.doubt = await cost(() => agent.doubt({ attempt: 1, generation: 2 }, chunk, "corrupt"));
+  const second = { attempt: 1, generation: 2 };
+  costs["doubt in vain"] = await cost(() => agent.doubt(second, chunk, "corrupt"));
+  await env.CHECKPOINTS.put(`${agent.place}/1/${chunk[2]}`, "b");
+  costs.doubt = await cost(() => agent.doubt(second, chunk, "corrupt"));
   costs.list = await cost(() => agent.checkpoints());
   expect(costs).toEqual({
     "first commit": "4 of D1, 2 of the bucket",
@@ -60,7 +63,8 @@ test("what checkpoints cost", async () => {
     "commit on a base": "4 of D1, 3 of the bucket",
     "commit on another base": "2 of D1, 0 of the bucket",
     head: "1 of D1, 0 of the bucket",
-    doubt: "4 of D1, 2 of the bucket",
+    "doubt in vain": "1 of D1, 3 of the bucket",
+    doubt: "3 of D1, 3 of the bucket",
     list: "2 of D1, 0 of the bucket",
   });
 });

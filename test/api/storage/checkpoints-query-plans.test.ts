@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { commitGeneration, readNamed } from "../../../src/db/checkpoints/commit.ts";
-import { damageMissing, doubtCorrupt } from "../../../src/db/checkpoints/doubt.ts";
+import { damageSeen, doubtManifest } from "../../../src/db/checkpoints/doubt.ts";
 import { listCheckpoints } from "../../../src/db/checkpoints/list.ts";
 import { markPurged, readRetired, retiredStart } from "../../../src/db/checkpoints/retired.ts";
 import { readKeptOfJob, readSeries } from "../../../src/db/checkpoints/series.ts";
@@ -48,8 +48,8 @@ const statements: [string, Statement[], string][] = [
   ["readNamed", [readNamed("j", 1, 1)], "checkpoints_name (job_id=? AND attempt=? AND generation=?)"],
   ["readSeries", [readSeries("j", "p/")], "checkpoints_series (job_id=? AND prefix=?)"],
   ["readKeptOfJob", [readKeptOfJob("j")], "checkpoints_series (job_id=?)"],
-  ["doubtCorrupt", doubtCorrupt(doubt), "INTEGER PRIMARY KEY (rowid=?)"],
-  ["damageMissing", damageMissing(doubt), "INTEGER PRIMARY KEY (rowid=?)"],
+  ["doubtManifest", doubtManifest(doubt), "INTEGER PRIMARY KEY (rowid=?)"],
+  ["damageSeen", damageSeen(doubt), "INTEGER PRIMARY KEY (rowid=?)"],
   ["listCheckpoints", [listCheckpoints("j", 1)], "checkpoints_name (job_id=?)"],
   ["readRetired", [readRetired(retiredStart, 1)], "checkpoints_unpurged"],
   ["markPurged", [markPurged([1], 1)], "INTEGER PRIMARY KEY (rowid=?)"],

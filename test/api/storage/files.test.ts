@@ -1,7 +1,7 @@
 /** People's files: streams, lists, deletes, URLs; and published outputs among them. */
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { FilesDeleted, Grant, Grants, StoredFileList } from "../../../src/contract/index.ts";
+import type { ErrorBody, FilesDeleted, Grant, Grants, StoredFileList } from "../../../src/contract/index.ts";
 import { prepare } from "../../../src/db/prepare.ts";
 import { recordOutputs } from "../../../src/db/storage/outputs.ts";
 import { type FilePage, listFiles } from "../../../src/storage/list-files.ts";
@@ -96,6 +96,98 @@ describe("one file", () => {
     expect((await fetchFile(key, "GET", "digits", undefined, { "If-None-Match": etag })).status).toBe(304);
     expect((await fetchFile(key, "GET", "digits", undefined, { "If-Match": '"x"' })).status).toBe(412);
     for (const method of ["GET", "HEAD"]) expect((await fetchFile(key, method, "nothing")).status).toBe(404);
+  });
+
+  test.each([
+    ["bytes=0-", 206, "0123456789", "bytes 0-9/10"],
+    ["bytes=5-99", 206, "56789", "bytes 5-9/10"],
+    ["bytes=-1", 206, "9", "bytes 9-9/10"],
+    ["bytes=-99", 206, "0123456789", "bytes 0-9/10"],
+    ["bytes=-0", 416, null, null],
+    ["bytes=10-", 416, null, null],
+    ["bytes=999999999999999-", 416, null, null],
+    // No range that we know, or several: all of it, as HTTP allows.
+    ["bytes=5-3", 200, "0123456789", null],
+    ["bytes=-", 200, "0123456789", null],
+    ["bytes=0-0,2-3", 200, "0123456789", null],
+    ["lines=0-1", 200, "0123456789", null],
+    ["bytes=1-99999999999999999999", 200, "0123456789", null],
+  ])("the range %s is answered %i", async (range, status, content, told) => {
+    await putFile(key, "digits", "0123456789");
+    const response = await fetchFile(key, "GET", "digits", undefined, { Range: range });
+    const text = await textOf(response);
+    expect([response.status, response.headers.get("content-range")]).toEqual([status, told]);
+    if (content !== null) expect(text).toBe(content);
+  });
+
+  test("an empty file is there whole, and has no range", async () => {
+    await putFile(key, "empty", "");
+    for (const method of ["GET", "HEAD"]) {
+      const { status, headers } = await fetchFile(key, method, "empty");
+      expect([method, status, headers.get("content-length")]).toEqual([method, 200, "0"]);
+    }
+    for (const range of ["bytes=0-", "bytes=0-0", "bytes=-1"])
+      expect((await fetchFile(key, "GET", "empty", undefined, { Range: range })).status).toBe(416);
+  });
+
+  test("conditions hold for HEAD as for GET, and nonsense in them is no trouble of ours", async () => {
+    await putFile(key, "conditions", "0123456789");
+    const etag = (await fetchFile(key, "HEAD", "conditions")).headers.get("etag") ?? "";
+    const cases: [Record<string, string>, number][] = [
+      [{ "If-None-Match": etag }, 304],
+      [{ "If-None-Match": `"x", W/${etag}` }, 304],
+      [{ "If-None-Match": "*" }, 304],
+      [{ "If-None-Match": '"x"' }, 200],
+      [{ "If-Match": '"x"' }, 412],
+      [{ "If-Match": etag }, 200],
+      [{ "If-Modified-Since": "yesterday" }, 200],
+      [{ "If-Modified-Since": new Date(Date.now() + 1000).toUTCString() }, 304],
+      [{ "If-None-Match": "x" }, 400],
+      [{ "If-Match": `${etag}, x` }, 400],
+    ];
+    for (const [headers, status] of cases) {
+      for (const method of ["GET", "HEAD"]) {
+        const response = await fetchFile(key, method, "conditions", undefined, headers);
+        await textOf(response);
+        expect([method, headers, response.status]).toEqual([method, headers, status]);
+      }
+    }
+  });
+
+  test("a write keeps its condition or is refused, and so is a deletion: never done all the same", async () => {
+    await putFile(key, "mine", "first");
+    const etag = (await fetchFile(key, "HEAD", "mine")).headers.get("etag") ?? "";
+    const put = (headers: Record<string, string>) => fetchFile(key, "PUT", "mine", "other", headers);
+    const refused: [Record<string, string>, number, string?][] = [
+      [{ "If-Match": '"0123456789abcdef0123456789abcdef"' }, 412],
+      [{ "If-Match": `${etag}, "x"` }, 400, "If-Match"],
+      [{ "If-Match": "*" }, 400, "If-Match"],
+      [{ "If-Match": etag, "If-None-Match": "*" }, 400, "If-Match"],
+      [{ "If-None-Match": etag }, 400, "If-None-Match"],
+      [{ "If-Unmodified-Since": new Date(0).toUTCString() }, 400, "if-unmodified-since"],
+    ];
+    for (const [headers, status, field] of refused) {
+      const response = await put(headers);
+      const body = await response.json<ErrorBody>();
+      expect([headers, response.status, body.field]).toEqual([headers, status, field]);
+    }
+    const deleted = await fetchFile(key, "DELETE", "mine", undefined, { "If-Match": etag });
+    expect([deleted.status, (await deleted.json<ErrorBody>()).field]).toEqual([400, "if-match"]);
+    expect(await readAs(key, "mine")).toBe("first");
+    expect((await put({ "If-Match": etag })).status).toBe(200);
+    expect((await put({ "If-Match": etag })).status).toBe(412);
+    expect(await readAs(key, "mine")).toBe("other");
+    expect((await fetchFile(key, "PUT", "nothing there", "x", { "If-Match": etag })).status).toBe(412);
+    expect(await readAs(key, "nothing there")).toBeNull();
+  });
+
+  test.each(["Content-Type", "Content-Encoding"])("a %s that cannot be kept is a 400", async (name) => {
+    for (const value of ["x".repeat(5000), "text/pl\u00e4in"]) {
+      const response = await fetchFile(key, "PUT", "described", "x", { [name]: value });
+      const body = await response.json<ErrorBody>();
+      expect([response.status, body.field]).toEqual([400, name]);
+    }
+    expect(await readAs(key, "described")).toBeNull();
   });
 
   test("what is stored compressed comes back so", async () => {

@@ -165,7 +165,7 @@ export class Snapshots {
         return true;
       }
       if (outcome.kind === "missing") this.#forget(outcome.chunks);
-      else if (outcome.kind === "superseded") {
+      else if (outcome.kind === "superseded" || outcome.kind === "wrong_base") {
         await this.#refreshBase();
         this.#begin();
         return false;
@@ -248,7 +248,7 @@ export class Snapshots {
       await this.#trusted();
       this.#world.judge.uploadBegan(this.#attempt);
       const outcome = await this.#askOnce((ports, place) => commitGeneration(ports, place, commit));
-      if (outcome?.kind === "superseded")
+      if (outcome?.kind === "superseded" || outcome?.kind === "wrong_base")
         this.#world.judge.storage.commitRefused(this.#attempt.jobId, manifest.key);
       if (outcome !== null && outcome.kind !== "unknown") return outcome;
       // What cost the answer often takes the node with it.

@@ -86,6 +86,12 @@ export class SimulatedBucket {
           return { size: object.size, body: bytesOf(object.text.slice(0, maxBytes)) };
         }),
       size: (key) => this.#call(caller, false, () => this.get(key)?.size ?? null),
+      sha256: (key) =>
+        this.#call(caller, false, () => {
+          const object = this.get(key);
+          if (!object) return null;
+          return object.sound ? key.slice(key.lastIndexOf("/") + 1).replace("manifest-", "") : "other";
+        }),
       list: (prefix, cursor) => this.#call(caller, false, () => this.#page(prefix, cursor)),
       delete: (keys) => this.#call(caller, true, () => this.#delete(keys)),
     };

@@ -1,5 +1,5 @@
 /** Copies of files that are rewritten in place: the local disk is fast where the uplink is slow. */
-import { type FileHandle, lstat, open } from "node:fs/promises";
+import { type FileHandle, lstat, open, rm } from "node:fs/promises";
 import { FileDisturbed, onDisk } from "../transfer/failures.ts";
 import type { KnownFile } from "../transfer/ports.ts";
 import { checkHeldStill, openFlags, stateToRead } from "./hold-still.ts";
@@ -30,19 +30,23 @@ export function copyAside(
     const { state } = held;
     const clone = await staging.clone(original);
     const path = clone ?? (await staging.newFile());
-    if (clone === undefined) await copyBytes(handle, original, path, state.sizeBytes, signal);
     const lookAgain = async () => {
       const range = { offset: 0, bytes: state.sizeBytes };
       const now = await digestRange(handle, original, range, signal);
       return now === (await withFile(path, "r", (copy) => digestRange(copy, path, range, signal)));
     };
     try {
+      if (clone === undefined) await copyBytes(handle, original, path, state.sizeBytes, signal);
       // A clone is made by name, and another file may have come into its place.
       if (clone !== undefined && (await inodeAt(original)) !== state.inode) throw new FileDisturbed(original);
       await checkHeldStill(handle, original, held, expected ? undefined : lookAgain);
     } catch (failure) {
       // Cloning takes a file at one moment, whatever is done to it meanwhile; only which moment is not known.
-      if (expected || clone === undefined || !(failure instanceof FileDisturbed)) throw failure;
+      if (expected || clone === undefined || !(failure instanceof FileDisturbed)) {
+        // The room is the job's: what a full disk cut off, or another try will copy again, does not wait for the end of the cut.
+        await rm(path, { force: true });
+        throw failure;
+      }
       return { path, state: undefined };
     }
     return { path, state };

@@ -28,6 +28,11 @@ export interface RestoreFilesSettings {
 
 const chunksAtOnce = 4;
 const filesAtOnce = 16;
+/**
+ * setuid and setgid make a program run as the owner of its file. Owners are not kept: it would be another one here, often root, at
+ * the word of a machine that wrote a manifest. On directories the same bits do no such thing.
+ */
+const runsAsOwner = 0o6000;
 const writeFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
 
 type RestoredFiles = Pick<Restored, "entries" | "contents" | "mtimes">;
@@ -139,7 +144,8 @@ async function finishFiles(stage: string, files: FileEntry[], signal: AbortSigna
       signal.throwIfAborted();
       const path = join(stage, entry.path);
       // Makes the empty ones.
-      await withFile(path, writeFlags, (handle) => setAttributes(handle, path, entry));
+      const mode = entry.mode & ~runsAsOwner;
+      await withFile(path, writeFlags, (handle) => setAttributes(handle, path, { ...entry, mode }));
     },
     () => {},
   );

@@ -63,6 +63,8 @@ export class Series {
   /** A base of which only the name is known: nothing of it is used again. */
   buildOnName(name: GenerationName | null): void {
     this.#base = name && { attempt: name.attempt, generation: name.generation };
+    this.#baseDigest = undefined;
+    this.#baseChunks = new Map();
   }
 
   buildOn({ attempt, generation, chunks, files }: ManifestHead, digest: string): void {
@@ -102,6 +104,11 @@ export class Series {
   isMissing(sha256: string): void {
     this.#sent.delete(sha256);
     this.#baseChunks.delete(sha256);
+  }
+
+  /** The number is given up, with what was sent under it and the head does not name. */
+  overtaken(generation: number): void {
+    this.#numbers.committed(generation);
   }
 
   committed(head: ManifestHead, digest: string): void {

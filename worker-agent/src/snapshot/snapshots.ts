@@ -95,6 +95,7 @@ export function createSnapshots(settings: SnapshotSettings, api: ManagedSettings
       storeIn,
     });
     return {
+      broken: snapshotter.broken,
       finish: (end?: CommandEnd) => withReason(() => snapshotter.finish(end)),
       abandon: () => snapshotter.abandon(),
     };

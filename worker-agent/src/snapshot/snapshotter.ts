@@ -49,6 +49,8 @@ export class Snapshotter implements Mirror {
   readonly #settings: SnapshotterSettings;
   readonly #context: SnapshotContext;
   readonly #abandoned = new AbortController();
+  readonly #broken = new AbortController();
+  readonly broken = this.#broken.signal;
   /** Ends the loop, not what is on its way. */
   readonly #finishing = new AbortController();
   readonly #cutter: Cutter;
@@ -316,6 +318,7 @@ export class Snapshotter implements Mirror {
   #end(failure: unknown): void {
     const reason = failure instanceof LocalFailure ? this.#asProblem(failure) : failure;
     this.#ended ??= reason instanceof Ended ? reason : new Ended(reason);
+    if (!(reason instanceof Ended)) this.#broken.abort(reason);
   }
 
   #throwIfEnded(): void {

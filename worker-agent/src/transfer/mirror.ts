@@ -57,6 +57,8 @@ export class DirectoryMirror implements Mirror {
   readonly #timer: ScanTimer;
   readonly #hints: WatchHints;
   readonly #abandoned = new AbortController();
+  readonly #broken = new AbortController();
+  readonly broken = this.#broken.signal;
   /** Ends the loop, not the transfers. */
   readonly #finishing = new AbortController();
   readonly #transfers = new Set<Promise<void>>();
@@ -295,6 +297,7 @@ export class DirectoryMirror implements Mirror {
     if (!(reason instanceof Ended) && !this.#ended)
       this.#context.onProblem?.(`the mirror to ${this.#store.describe(this.#rule.prefix)} stops: ${reason}`);
     this.#ended ??= reason instanceof Ended ? reason : new Ended(reason);
+    if (!(reason instanceof Ended)) this.#broken.abort(reason);
     this.#abandoned.abort(this.#ended.reason);
   }
 

@@ -85,6 +85,11 @@ export interface CommandEnd {
 /** A running mirror of one `during` rule. */
 export interface Mirror {
   /**
+   * Aborts, with the error that `finish` would throw, once nothing more will be brought up whatever happens: the command would run
+   * on for nothing. Never for the attempt's own end.
+   */
+  readonly broken: AbortSignal;
+  /**
    * Stops watching, then brings the bucket to the directory's last state: everything awaited, newest content wins.
    * Call it after the command has ended. Throws TransferError when a file could not be brought up. A snapshot leaves out what a
    * command wrote right before it was cut off.

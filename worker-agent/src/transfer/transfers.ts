@@ -54,6 +54,7 @@ export function createTransfers(settings: TransferSettings, managed: ManagedSett
         const store = storeOf(rule, context, "files");
         const mirror = await DirectoryMirror.start({ store, bounds, settings, rule }, known, context);
         const running: Mirror = {
+          broken: mirror.broken,
           finish: () => withReason(() => mirror.finish()),
           abandon: () => mirror.abandon(),
         };

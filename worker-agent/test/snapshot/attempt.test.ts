@@ -95,3 +95,16 @@ test("a job whose snapshots are all lost fails by that name before its command s
   expect(report.reason).toContain("lost");
   expect(agent.lines.some(({ message }) => message === "command started")).toBe(false);
 });
+
+test("a pattern that backtracks without end fails the job while its command runs", async () => {
+  const storage = await storageThatTrusts();
+  const agent = await agentOn(storage);
+  const bait = `${"a".repeat(40)}!`;
+  const during = sync.during.map((rule) => ({ ...rule, pattern: "^(a+)+$" }));
+  storage.jobId = agent.server.submit({
+    sync: { during },
+    ...program(`fs.writeFileSync("work/${bait}", "x"); setInterval(() => {}, 1000);`),
+  });
+  const report = await agent.server.report("failed", storage.jobId);
+  expect(report).toMatchObject({ reason: expect.stringContaining("^(a+)+$"), signal: "SIGTERM" });
+});

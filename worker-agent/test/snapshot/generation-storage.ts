@@ -166,8 +166,12 @@ export class GenerationStorage {
       : this.keyOf(head, `manifest-${doubted?.manifest.sha256}`);
     const doubters = this.#doubters.get(key) ?? new Set();
     this.#doubters.set(key, doubters.add(machine_id));
-    const counts = problem === "missing" ? !this.objects.has(key) : doubters.size >= 2;
-    if (!counts) return { moved: false };
+    const stored = this.objects.get(key);
+    const sha256 = chunk?.sha256 ?? doubted?.manifest.sha256;
+    const isDamaged = problem === "missing" ? !stored : !stored || digest("sha256", stored) !== sha256;
+    // A manifest can be nonsense in spite of its hash: two machines say so.
+    const isBelieved = problem === "corrupt" && !chunk && doubters.size >= 2;
+    if (!isDamaged && !isBelieved) return { moved: false };
     for (const one of this.generations) {
       const names = chunk ? one.head.chunks.some((its) => this.#keyOfChunk(its) === key) : one === doubted;
       if (one.prefix === prefix && names) one.state = "damaged";

@@ -106,9 +106,20 @@ test("a rule without a restore builds on the head that is there", async () => {
   expect(server.head?.head).toMatchObject({ attempt: 2, base: { attempt: 1, generation: 2 }, files: 1 });
 });
 
-test("a bit flipped twice is doubted, and the node gives the job back; the second machine goes back a generation", async () => {
+test("a chunk with other bytes is doubted, and the resume goes back a generation", async () => {
   const server = await startServer();
   const { older } = await twoGenerations(server);
+  const key = server.keyOf({ attempt: 1, generation: 2 }, ownChunkOf(server));
+  server.objects.set(key, randomBytes(server.objects.get(key)?.byteLength ?? 0));
+  const { out, restore, problems } = await newMachine(server, settings);
+  await restore();
+  expect(await treeOf(out)).toEqual(older);
+  expect(problems).toEqual([expect.stringContaining("damaged")]);
+});
+
+test("a bit that flips on the way twice: doubted in vain, each node gives the job back, the head stays", async () => {
+  const server = await startServer();
+  const { newer } = await twoGenerations(server);
   const chunk = ownChunkOf(server);
   server.faults.push(({ step, sha256 }) =>
     step === "get_chunk" && sha256 === chunk ? { kind: "flips" } : undefined,
@@ -119,9 +130,11 @@ test("a bit flipped twice is doubted, and the node gives the job back; the secon
   expect([await readdir(first.out), await leftoversOf(first)]).toEqual([[], []]);
   expect(server.head?.generation).toBe(2);
   const second = await newMachine(server, settings, "machine-2");
-  await second.restore();
-  expect(await treeOf(second.out)).toEqual(older);
-  expect(second.problems).toEqual([expect.stringContaining("damaged")]);
+  expect((await failureOf(second.restore())).fault).toBe("node");
+  server.faults.pop();
+  const third = await newMachine(server, settings, "machine-3");
+  await third.restore();
+  expect(await treeOf(third.out)).toEqual(newer);
 });
 
 test("a chunk that is gone: back to the generation before, at once", async () => {
@@ -217,6 +230,28 @@ test.each(malicious)(
     expect(server.asked.at(-1)?.step).toBe("doubt");
   },
 );
+
+test("no program comes back that runs as the owner of its file: that is another one here", async () => {
+  const server = await startServer();
+  const { out, restore, start } = await newMachine(server, settings);
+  server.plant(prefix, [
+    { ...file, path: "setuid", mode: 0o4755 },
+    { ...file, path: "setgid", mode: 0o2755 },
+    { ...file, path: "plain", mode: 0o1750 },
+    { type: "directory", path: "shared", mode: 0o2775, mtime_ns: "1" },
+  ]);
+  const restored = await restore();
+  const modes = Object.entries(await treeOf(out)).map(([path, told]) => [path, told.split(" ")[1]]);
+  expect(Object.fromEntries(modes)).toEqual({
+    setuid: "755",
+    setgid: "755",
+    plain: "1750",
+    shared: "2775",
+  });
+  // Nor does that count as a change of the job's.
+  await (await start({}, restored ? [restored] : [])).finish();
+  expect(server.generations.length).toBe(1);
+});
 
 test("a directory that other rules have filled is merged into; a link there is replaced, not followed", async () => {
   const server = await startServer();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { failureOf } from "../transfer/bench.ts";
-import { newMachine, startServer, tinySizes } from "./bench.ts";
+import { newMachine, prefix, startServer, tinySizes } from "./bench.ts";
 import { digest } from "./generation-storage.ts";
 import type { Asked, Fault, SnapshotServer } from "./snapshot-server.ts";
 
@@ -125,6 +125,67 @@ test("a commit by an attempt that another has followed is refused", async () => 
   release();
   await expect(running.finish()).rejects.toThrow("superseded");
   expect([server.generations, gate.ended]).toEqual([[], ["superseded"]]);
+});
+
+/** A commit of this attempt's own that nobody knew of: under the number, and of the chunks, that go up just now. */
+function plantOpen(server: SnapshotServer, content: Buffer): ReturnType<SnapshotServer["plant"]> {
+  const { attempt } = server;
+  const chunks: [number, number, string, number][] = [
+    [attempt, 1, digest("sha256", content), content.byteLength],
+  ];
+  const size = content.byteLength;
+  const line = { type: "file", path: "old", mode: 0o644, mtime_ns: "0", size, pieces: [[0, 0, size]] };
+  return server.plant(prefix, [line], { chunks }, { attempt, generation: 1 });
+}
+
+test("the head is a commit of its own that was given up for lost: the next generation builds on it, under the next number", async () => {
+  const server = await startServer();
+  const { out, start, gate, problems } = await newMachine(server, { sizes: tinySizes });
+  const content = randomBytes(3000);
+  await writeFile(join(out, "a"), content);
+  const release = hold(server, ({ step }) => step === "put_manifest");
+  const running = await start();
+  await server.until(() => count(server, ({ step }) => step === "put_manifest") === 1);
+  const planted = plantOpen(server, content);
+  release();
+  await server.until(() => server.generations.length === 2);
+  await running.finish();
+  const head = server.head;
+  expect(head?.generation).toBe(2);
+  expect(head?.head.base).toEqual({ attempt: planted.attempt, generation: 1 });
+  expect(head && server.contentOf(head, "a")?.equals(content)).toBe(true);
+  // What it names is not sent again.
+  expect(count(server, isChunk)).toBe(1);
+  expect([gate.ended, problems, server.violations]).toEqual([[], [], []]);
+});
+
+test("the head is another one and its manifest is gone: all is sent again", async () => {
+  const server = await startServer();
+  const { out, start, gate } = await newMachine(server, { sizes: tinySizes });
+  const content = randomBytes(3000);
+  await writeFile(join(out, "a"), content);
+  const release = hold(server, ({ step }) => step === "put_manifest");
+  const running = await start();
+  await server.until(() => count(server, ({ step }) => step === "put_manifest") === 1);
+  const planted = plantOpen(server, content);
+  server.objects.delete(server.keyOf(planted, `manifest-${planted.manifest.sha256}`));
+  release();
+  await server.until(() => server.generations.length === 2);
+  await running.finish();
+  const head = server.head;
+  expect(head && server.contentOf(head, "a")?.equals(content)).toBe(true);
+  expect([count(server, isChunk), gate.ended]).toEqual([2, []]);
+});
+
+test("a head that is never the right one gives the job back, and says so", async () => {
+  const server = await startServer();
+  const { out, start, gate } = await newMachine(server, { sizes: tinySizes });
+  await writeFile(join(out, "a"), randomBytes(100));
+  server.faults.push(({ step }) => (step === "commit" ? { kind: "answer", status: 409 } : undefined));
+  const failure = await failureOf((await start()).finish());
+  expect(failure.fault).toBe("storage");
+  expect(failure.message).toContain("the generation was refused");
+  expect(gate.ended).toEqual([]);
 });
 
 test("while trust has lapsed nothing is asked; what was begun is taken up again", async () => {

@@ -148,8 +148,8 @@ export class SnapshotServer extends GenerationStorage {
     if (reason) return refuse(response, 409, "conflict", reason);
     const answer = this.#call(asked.step, json);
     if (fault?.kind === "losesAnswer") return void request.socket.destroy();
-    if (fault?.kind === "denies") return refuse(response, fault.status, "conflict");
-    if (answer === undefined) return refuse(response, 409, "conflict");
+    if (fault?.kind === "denies") return refuse(response, fault.status, "conflict", "wrong_base");
+    if (answer === undefined) return refuse(response, 409, "conflict", "wrong_base");
     response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
   }
 

@@ -1,5 +1,4 @@
 /** What may lie in a job's directories, and where its rules may lead, for both storages. */
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   appendFile,
@@ -17,6 +16,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { walk } from "../../src/transfer/walk.ts";
+import { canMount, mountSmall } from "../small-disk.ts";
 import { failureOf, temporaryDirectory } from "./bench.ts";
 import { isRead, setUpBoth, storeNames } from "./both-stores.ts";
 
@@ -199,23 +199,3 @@ test("files and directories that vanish while they are walked were never there",
   const after = await walk(dir, forever);
   expect([after?.files.size, after?.unreadable]).toEqual([15 * 15, []]);
 });
-
-/** A file system of 4 MiB in memory, if this machine lets us. */
-function canMount(): boolean {
-  // Containers without the right to mount, and everything that is not Linux: then the full disk is not tried.
-  if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
-  try {
-    execFileSync("unshare", ["--mount", "mount", "-t", "tmpfs", "none", "/mnt"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function mountSmall(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "none", directory]);
-  onTestFinished(() => {
-    execFileSync("umount", ["-l", directory]);
-  });
-}

@@ -80,4 +80,14 @@ describe.each(storeNames)("%s", (name) => {
     }
     expect(farSide.changes).toEqual([]);
   });
+
+  test("an endless pattern is told while the mirror runs, not at its end alone", async () => {
+    const { transfers, rules, context, out } = await setUpBoth(name);
+    const mirror = await transfers.mirror({ ...rules.upload, pattern: "(a+)+$" }, new Map(), context);
+    expect(mirror.broken.aborted).toBe(false);
+    await writeFile(join(out, bait), "x");
+    await new Promise((resolve) => mirror.broken.addEventListener("abort", resolve));
+    expect(mirror.broken.reason).toMatchObject({ fault: "config" });
+    expect(await failureOf(mirror.finish())).toBe(mirror.broken.reason);
+  });
 });
