@@ -5,7 +5,9 @@ export type LogEvent =
   /** A group's object was not told of new jobs; the next claim finds them within 2 s all the same. */
   | "jobs_added_hint_lost"
   /** A job was answered with D1's heartbeat, since its group's object could not be asked. */
-  | "live_lease_unknown";
+  | "live_lease_unknown"
+  /** The database failed in the middle of a long page of jobs; the client got part of it and a broken connection. */
+  | "list_broken_off";
 
 export type Severity = "info" | "warning" | "error";
 

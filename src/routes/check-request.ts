@@ -43,7 +43,7 @@ function matching(schema: ZodType, value: unknown): object {
   return checked.data as object;
 }
 
-/** A name given several times has a list as its value, which no schema of ours takes. */
+/** A name given several times has a list as its value, which only schemas of lists take. */
 function queryOf(c: Context<AppEnv>): Record<string, unknown> {
   const given = Object.entries(c.req.queries());
   return Object.fromEntries(given.map(([name, values]) => [name, values.length === 1 ? values[0] : values]));
