@@ -9,7 +9,8 @@ import { files } from "./routes/files/index.ts";
 import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
-import { createRouter } from "./routes/operation.ts";
+import { openApi } from "./routes/openapi/index.ts";
+import { createRouter, routesOf } from "./routes/operation.ts";
 import { storage } from "./routes/storage/index.ts";
 import { storageObject } from "./routes/storage/object.ts";
 import { users } from "./routes/users/index.ts";
@@ -29,6 +30,10 @@ export function createApp() {
   app.use(crossOrigin);
   app.route("/", health);
   app.route("/", storageObject);
+  app.route(
+    "/",
+    openApi(() => routesOf(app)),
+  );
 
   app.use(authenticate);
   app.route("/", jobs);

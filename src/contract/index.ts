@@ -10,5 +10,5 @@ export * from "./snapshot.ts";
 export * from "./socket.ts";
 export * from "./storage.ts";
 export * from "./sync.ts";
-export { utf8Bytes } from "./text.ts";
+export { Id, utf8Bytes } from "./text.ts";
 export * from "./user.ts";

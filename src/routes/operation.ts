@@ -17,8 +17,9 @@ import { checkRequest } from "./check-request.ts";
 /** A router whose operations reject what their schemas do not allow. */
 export function createRouter() {
   const router = new OpenAPIHono<AppEnv>();
-  // The document as zod-openapi makes it, the checks in one step of our own.
-  const register = ({ access, middleware = [], ...route }: Route, handler: Handler<AppEnv>) => {
+  // The registry carries the routes to the document (openapi/document.ts), the checks are one step of our own.
+  const register = ({ middleware = [], ...route }: Route, handler: Handler<AppEnv>) => {
+    const { access } = route;
     router.openAPIRegistry.registerPath(route);
     const path = route.path.replaceAll(/\/{(.+?)}/g, "/:$1");
     const checks = [allow(access), ...[middleware].flat(), checkRequest(route.request)];
@@ -32,6 +33,15 @@ export function createRouter() {
 
 /** A documented route says who may use it. */
 export type Route = RouteConfig & { access: Access };
+export type DocumentedRoute = Omit<Route, "middleware">;
+
+/** The routes of a router and of those mounted below it, in the order in which they were. */
+export function routesOf({ openAPIRegistry }: ReturnType<typeof createRouter>): DocumentedRoute[] {
+  return openAPIRegistry.definitions.flatMap((definition) =>
+    // `register` is the only one to put routes there.
+    definition.type === "route" ? [definition.route as DocumentedRoute] : [],
+  );
+}
 
 /** Ties a handler to its route, both typed by the route's schemas. */
 export function operation<R extends Route>(
@@ -41,10 +51,18 @@ export function operation<R extends Route>(
   return defineOpenAPIRoute({ route, handler });
 }
 
-/** A JSON body that must be there. The route also needs `readJson`. */
-export function jsonBody<S extends ZodType>(schema: S) {
-  return { body: { required: true as const, content: { "application/json": { schema } } } };
+/**
+ * A JSON body that must be there. The route also needs `readJson`. `documented`: what the document shows of a schema whose checks
+ * JSON Schema cannot say.
+ */
+export function jsonBody<S extends ZodType>(schema: S, documented?: ZodType) {
+  return { body: { required: true as const, content: { "application/json": { schema, documented } } } };
 }
+
+/** Bytes, of a request or an answer. */
+export const bytes = {
+  "application/octet-stream": { schema: { type: "string" as const, format: "binary" } },
+};
 
 /** A JSON answer. */
 export function answer<S extends ZodType>(schema: S, description: string) {
@@ -53,6 +71,7 @@ export function answer<S extends ZodType>(schema: S, description: string) {
 
 const refusalDescriptions = {
   400: "The request is malformed; `field` and `index` tell where",
+  401: "No credential",
   403: "Not allowed for this credential",
   404: "There is no such thing, or it is another user's",
   409: "Refused by the state of the job; `reason` tells which",
@@ -61,6 +80,7 @@ const refusalDescriptions = {
   413: "Larger than allowed",
   416: "The object ends before the range begins",
   426: "Only as a WebSocket",
+  429: "Too many requests; ask again after Retry-After",
   503: "Not possible just now; ask again after Retry-After",
 } as const;
 

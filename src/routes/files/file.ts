@@ -1,7 +1,7 @@
 /** One file of the organization, by its path: `GET` (and `HEAD`), `PUT`, `DELETE /files/KEY`. Bytes stream through the API. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { limits, Message } from "../../contract/index.ts";
+import { HeaderValue, limits, Message } from "../../contract/index.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { storesOf } from "../../middleware/storage.ts";
@@ -10,7 +10,7 @@ import { deleteFiles } from "../../storage/delete-files.ts";
 import { type BucketKey, fileKey } from "../../storage/keys.ts";
 import { locate } from "../../storage/locate.ts";
 import { receive } from "../../storage/receive.ts";
-import { answer, refusals } from "../operation.ts";
+import { answer, bytes, refusals } from "../operation.ts";
 import { contentLength } from "../storage/content-length.ts";
 import { receivedError, serveObject } from "../storage/object-error.ts";
 import { keyOfPath } from "./key-of-path.ts";
@@ -20,7 +20,12 @@ const common = {
   tags: ["Files"],
   access: "people" as const,
   request: {
-    params: z.object({ key: z.string().describe("May contain `/`; anything odd percent-encoded") }),
+    params: z.object({
+      key: z
+        .string()
+        .min(1)
+        .describe("Path of the file. May contain `/` as it is; anything odd percent-encoded"),
+    }),
   },
 };
 
@@ -29,8 +34,8 @@ export const readRoute = createRoute({
   method: "get",
   summary: "Read a file, or a published output of a job",
   responses: {
-    200: { description: "The file" },
-    206: { description: "The range that was asked for" },
+    200: { description: "The file", content: bytes },
+    206: { description: "The range that was asked for", content: bytes },
     304: { description: "Not modified" },
     ...refusals(400, 403, 404, 412, 416),
   },
@@ -45,6 +50,7 @@ export async function readFile(c: Context<AppEnv>): Promise<Response> {
 export const writeRoute = createRoute({
   ...common,
   method: "put",
+  request: { ...common.request, body: { required: true, content: bytes } },
   summary: "Write a file of at most 100 MB; larger ones by URLs",
   description: "Keeps Content-Type and Content-Encoding. With `If-None-Match: *`: only if there is none yet.",
   responses: {
@@ -58,8 +64,8 @@ export async function writeFile(c: Context<AppEnv>): Promise<Response> {
     method: "PUT" as const,
     key: fileKey(c.var.principal.userId, keyOfPath(c)),
     size: contentLength(c, limits.streamedBytes),
-    contentType: c.req.header("content-type"),
-    contentEncoding: c.req.header("content-encoding"),
+    contentType: storedHeader(c, "content-type"),
+    contentEncoding: storedHeader(c, "content-encoding"),
     onlyIfAbsent: c.req.header("if-none-match") === "*",
   };
   const received = await receive(c.env.CHECKPOINTS, write, c.req.raw.body);
@@ -67,6 +73,16 @@ export async function writeFile(c: Context<AppEnv>): Promise<Response> {
   return c.json({ message: "Stored" }, 200, {
     ETag: `"${received.etag}"`,
     "Access-Control-Expose-Headers": "ETag",
+  });
+}
+
+/** A header that is kept with the file and said again with each download. */
+function storedHeader(c: Context<AppEnv>, name: string): string | undefined {
+  const value = HeaderValue.optional().safeParse(c.req.header(name));
+  if (value.success) return value.data;
+  throw new ApiError("invalid_request", {
+    problem: value.error.issues[0]?.message ?? "is malformed",
+    field: name,
   });
 }
 
