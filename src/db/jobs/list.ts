@@ -41,8 +41,9 @@ const rowBytes = ["command", "arguments", "environment", "sync", "legacy_storage
  * them. `found` tells how many there are, up to one more than the limit.
  *
  * Index: jobs_by_user, jobs_by_user_status, jobs_by_user_group, jobs_by_user_group_status or jobs_by_user_machine, whichever has most of the
- * filtered columns (a plus before the others keeps SQLite from choosing theirs); the rowid at the end of each is `seq`, so the jobs
- * themselves are never sorted: several statuses are one scan each, merged. What is sorted are the sizes of the rows of this one page.
+ * filtered columns. It is named in the statement: SQLite, which has no statistics here, would take another one where a time is given. The rowid
+ * at the end of each is `seq`, so the jobs themselves are never sorted: several statuses are one scan each, merged. What is sorted are
+ * the sizes of the rows of this one page.
  * The admin walks the table and filters on the way: rare enough not to cost every insert more indexes.
  * Of rows skipped by OFFSET only the index is read, but all of it: `after` is what makes deep pages cost what the first one costs.
  */
@@ -53,10 +54,10 @@ export function listJobs(filter: JobFilter, page: Page): Statement {
   const order = filter.userId === null ? `seq ${direction}` : `created ${direction}, seq ${direction}`;
   const [found, offset] = [sql.param(page.limit + 1), sql.param(page.offset)];
   const [limit, maxBytes] = [sql.param(page.limit), sql.param(page.maxBytes)];
-  const columns = `SELECT seq, created, ${rowBytes} AS bytes FROM jobs`;
+  const columns = `SELECT seq, created, ${rowBytes} AS bytes FROM`;
   return {
     sql: `WITH page AS MATERIALIZED (
-            ${scans.map((where) => `${columns} ${where}`).join(" UNION ALL ")}
+            ${scans.map((scan) => `${columns} ${scan}`).join(" UNION ALL ")}
             ORDER BY ${order} LIMIT ${found} OFFSET ${offset}),
           sums AS MATERIALIZED (
             SELECT seq, ROW_NUMBER() OVER upto AS number, SUM(bytes) OVER upto - bytes AS before, COUNT(*) OVER () AS found
@@ -116,14 +117,15 @@ function statusesOf({ statuses }: JobFilter): readonly JobStatus[] | undefined {
 }
 
 function scanOfAll(sql: Conditions, filter: JobFilter, page: Page): string {
-  return sql.where([
+  const where = sql.where([
     sql.compare("seq", page.ascending ? ">" : "<", page.after?.seq),
-    sql.oneOf("+status", statusesOf(filter)),
-    sql.equal("+container_group_id", filter.containerGroupId),
-    sql.equal("+machine_id", filter.machineId),
-    sql.compare("+created", ">=", filter.createdFromMs),
-    sql.compare("+created", "<", filter.createdBeforeMs),
+    sql.oneOf("status", statusesOf(filter)),
+    sql.equal("container_group_id", filter.containerGroupId),
+    sql.equal("machine_id", filter.machineId),
+    sql.compare("created", ">=", filter.createdFromMs),
+    sql.compare("created", "<", filter.createdBeforeMs),
   ]);
+  return `jobs NOT INDEXED ${where}`;
 }
 
 /**
@@ -134,26 +136,33 @@ function scansOfUser(sql: Conditions, filter: JobFilter, page: Page): string[] {
   const statuses = statusesOf(filter);
   const { after } = page;
   const byMachine = filter.machineId !== undefined;
+  const index = byMachine
+    ? "jobs_by_user_machine"
+    : filter.containerGroupId === undefined
+      ? "jobs_by_user"
+      : "jobs_by_user_group";
   const common = [
     sql.equal("user_id", filter.userId),
     sql.equal("machine_id", filter.machineId),
-    sql.equal(byMachine ? "+container_group_id" : "container_group_id", filter.containerGroupId),
+    sql.equal("container_group_id", filter.containerGroupId),
   ];
-  const between = [
+  const beyond = [
     sql.compare("created", ">=", filter.createdFromMs),
     sql.compare("created", "<", filter.createdBeforeMs),
     sql.compare("created", page.ascending ? ">" : "<", after?.createdMs),
   ];
-  const beyond =
+  const scan = (indexed: string, conditions: (string | undefined)[]) =>
+    `jobs INDEXED BY ${indexed} ${sql.where([...common, ...conditions])}`;
+
+  const scans =
     byMachine || statuses === undefined
-      ? [sql.where([...common, ...between, sql.oneOf("+status", statuses)])]
-      : statuses.map((status) => sql.where([...common, sql.equal("status", status), ...between]));
-  if (after === undefined) return beyond;
-  const sameMoment = sql.where([
-    ...common,
+      ? [scan(index, [...beyond, sql.oneOf("status", statuses)])]
+      : statuses.map((status) => scan(`${index}_status`, [sql.equal("status", status), ...beyond]));
+  if (after === undefined) return scans;
+  const sameMoment = [
     sql.equal("created", after.createdMs),
     sql.compare("seq", page.ascending ? ">" : "<", after.seq),
-    sql.oneOf("+status", statuses),
-  ]);
-  return [sameMoment, ...beyond];
+    sql.oneOf("status", statuses),
+  ];
+  return [scan(index, sameMoment), ...scans];
 }
