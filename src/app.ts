@@ -3,6 +3,7 @@ import { authenticate } from "./middleware/authenticate.ts";
 import { crossOrigin } from "./middleware/cross-origin.ts";
 import { respondNotFound, respondToError } from "./middleware/errors.ts";
 import { requestLog } from "./middleware/request-log.ts";
+import { securityHeaders } from "./middleware/security-headers.ts";
 import { agents } from "./routes/agents/index.ts";
 import { checkpoints } from "./routes/checkpoints/index.ts";
 import { files } from "./routes/files/index.ts";
@@ -11,6 +12,7 @@ import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
 import { openApi } from "./routes/openapi/index.ts";
 import { createRouter, routesOf } from "./routes/operation.ts";
+import { readiness } from "./routes/ready.ts";
 import { storage } from "./routes/storage/index.ts";
 import { storageObject } from "./routes/storage/object.ts";
 import { users } from "./routes/users/index.ts";
@@ -28,7 +30,9 @@ export function createApp() {
 
   app.use(requestLog);
   app.use(crossOrigin);
+  app.use(securityHeaders);
   app.route("/", health);
+  app.route("/", readiness());
   app.route("/", storageObject);
   app.route(
     "/",

@@ -12,3 +12,4 @@ export * from "./storage.ts";
 export * from "./sync.ts";
 export { Id, utf8Bytes } from "./text.ts";
 export * from "./user.ts";
+export * from "./version.ts";

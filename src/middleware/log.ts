@@ -6,6 +6,8 @@ export type LogEvent =
   | "jobs_added_hint_lost"
   /** A job was answered with D1's heartbeat, since its group's object could not be asked. */
   | "live_lease_unknown"
+  /** `GET /ready` found no database. */
+  | "database_unreachable"
   /** The database failed in the middle of a long page of jobs; the client got part of it and a broken connection. */
   | "list_broken_off";
 

@@ -1,11 +1,9 @@
 /** The OpenAPI document, made of the routes' own schemas and their declared access (docs/decisions/0003). */
 import { ZodType } from "zod";
+import { apiVersion } from "../../contract/index.ts";
 import { type DocumentedRoute, refusals } from "../operation.ts";
 import { componentsOf, type JsonSchema, Schemas } from "./schemas.ts";
 import { securityOf, securitySchemes } from "./security.ts";
-
-/** That of package.json; a test holds them together. */
-export const apiVersion = "0.1.0";
 
 const about =
   "A job queue that shepherds very long jobs to completion on interruptible GPU nodes. A group's nodes claim its jobs, renew their leases and report how they ended. Unknown fields are ignored; bodies are JSON whatever the Content-Type says; errors are JSON `{error, message}`. Times are ISO 8601 in UTC, durations in seconds, sizes in bytes.";
