@@ -181,7 +181,7 @@ describe("480 jobs of 240 KB gave 115 MB at once; now", () => {
       expect(status).toBe(202);
       heavyIds.push(...ids(jobs));
     }
-  });
+  }, 60_000);
 
   test("a page by cursor ends before it holds more than 8 MiB, and the pages are complete", async () => {
     const first = await listed("page_size=1&asc=true", heavy.key);
