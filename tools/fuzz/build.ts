@@ -1,6 +1,6 @@
 /** From an operation of the document to a request that it should accept. */
 import type { Random } from "../../test/simulation/world/random.ts";
-import type { Operation } from "./document.ts";
+import type { Operation, Schema } from "./document.ts";
 import { type Given, generate } from "./generate.ts";
 import type { Facts, Memory } from "./memory.ts";
 import type { Sendable } from "./mutate.ts";
@@ -30,7 +30,11 @@ export function build(asker: Asker, operation: Operation, marker: string): Built
     return { request: { method: operation.method, path: operation.path, query, headers, body }, asked: {} };
   }
 
-  const facts = memory.recall(operation.path, random);
+  const named = operation.parameters.flatMap(({ name, required }) => (required ? [name] : []));
+  const facts = memory.recall(operation.path, random, [
+    ...named,
+    ...requiredOf(schemas, operation.body?.json),
+  ]);
   const given: Given = { random, schemas, marker, facts };
   const asked: Facts = {};
   const query: [string, string][] = [];
@@ -57,6 +61,11 @@ export function build(asker: Asker, operation: Operation, marker: string): Built
   } else if (operation.body) body = marker.repeat(random.int(0, 20));
   if (operation.responses.has("101")) Object.assign(headers, upgrade);
   return { request: { method: operation.method, path, query, headers, body }, asked };
+}
+
+function requiredOf(schemas: Given["schemas"], schema: Schema | undefined): string[] {
+  const target = schema?.$ref === undefined ? schema : schemas[schema.$ref.split("/").at(-1) ?? ""];
+  return target?.required ?? [];
 }
 
 const upgrade = {

@@ -32,11 +32,13 @@ export class Memory {
     if (objectsOf(answered).length === 0) this.#remember(kindOf(path, {}), asked);
   }
 
-  recall(path: string, random: Random): Facts | undefined {
+  /** Of what routes of this kind have told, something with as many of the wanted names as there is; rather new than old. */
+  recall(path: string, random: Random, wanted: string[] = []): Facts | undefined {
     const known = this.#facts.get(kindOf(path, {})) ?? [];
-    return known.length === 0
-      ? undefined
-      : known[known.length - 1 - Math.floor(random.next() ** 2 * known.length)];
+    const score = (facts: Facts) => wanted.filter((name) => facts[name] !== undefined).length;
+    const best = Math.max(0, ...known.map(score));
+    const fitting = known.filter((facts) => score(facts) === best);
+    return fitting[fitting.length - 1 - Math.floor(random.next() ** 2 * fitting.length)];
   }
 
   /** One that was not recalled before: most are good once. */
@@ -58,16 +60,19 @@ export class Memory {
 }
 
 /** Jobs come from several routes; all else is told of by the routes of its own name. A held job is of more use than a listed one. */
-function kindOf(path: string, object: Facts): string {
+export function kindOf(path: string, object: Facts): string {
   if ("lease_token" in object || (path.startsWith("/jobs/{id}") && path !== "/jobs/{id}")) return "held job";
   if (path === "/leases/renew") return "held job";
   return path.split("/")[1] ?? "";
 }
 
-function objectsOf(value: unknown): Facts[] {
-  if (Array.isArray(value)) return value.slice(0, kept).flatMap(objectsOf);
-  if (typeof value !== "object" || value === null) return [];
+/** Bounded: a file that was written by a spoiled request may be JSON of any depth. */
+function objectsOf(value: unknown, depth = 4): Facts[] {
+  if (typeof value !== "object" || value === null || depth === 0) return [];
+  if (Array.isArray(value)) return value.slice(0, kept).flatMap((inner) => objectsOf(inner, depth - 1));
   const object = value as Facts;
   const lists = Object.values(object).filter((inner) => Array.isArray(inner) && typeof inner[0] === "object");
-  return lists.length > 0 && !("id" in object) ? lists.flatMap(objectsOf) : [object];
+  return lists.length > 0 && !("id" in object)
+    ? lists.flatMap((list) => objectsOf(list, depth - 1))
+    : [object];
 }

@@ -10,7 +10,7 @@ import { Random } from "../../test/simulation/world/random.ts";
 import { build } from "./build.ts";
 import { type Answer, call } from "./call.ts";
 import { type Document, type Operation, readDocument } from "./document.ts";
-import { Memory } from "./memory.ts";
+import { kindOf, Memory } from "./memory.ts";
 import { mutate, type Sendable } from "./mutate.ts";
 import { finishUpload } from "./upload.ts";
 
@@ -43,6 +43,8 @@ export interface FuzzReport {
 /** Of requests to each route. */
 export const leastAccepted = 0.05;
 const spoiledShare = 0.45;
+/** Of turns about a held job: such a job is made first, or most would be about one that has ended. */
+const heldShare = 0.7;
 /** One in so many turns, where a turn falls on a route that clears everything. */
 const clearsOneIn = 40;
 const maxViolations = 100;
@@ -72,6 +74,8 @@ export async function runFuzz(settings: FuzzSettings): Promise<FuzzReport> {
   for (let number = 0; number < settings.requests; number++) {
     const operation = pickOperation(turns, random);
     const marker = `${run}${number.toString(36)}q`;
+    if (kindOf(operation.path, {}) === "held job" && random.chance(heldShare))
+      await holdJob(url, headers, memory, `held${number}`);
     const built = build(asker, operation, marker);
     const isSpoiled = random.chance(spoiledShare);
     let request = built.request;
@@ -132,11 +136,32 @@ function count(counts: Map<Operation, RouteCount>, operation: Operation, status:
   counts.set(operation, known);
 }
 
-/** A 429 is no verdict on the request: it is sent again when it may be. */
+/** Queues a job and claims one, maybe another. */
+async function holdJob(
+  url: string,
+  headers: Record<string, string>,
+  memory: Memory,
+  mark: string,
+): Promise<void> {
+  const group = "fuzz-held";
+  const machine = `${mark}node`;
+  const body = JSON.stringify({ command: "held", container_group_id: group, max_failures: 1000, sync: {} });
+  await callPatiently(url, { method: "POST", path: "/jobs", query: [], headers, body });
+  const query: [string, string][] = [
+    ["machine_id", machine],
+    ["container_group_id", group],
+    ["claim_id", `${mark}claim`],
+  ];
+  const claimed = await callPatiently(url, { method: "GET", path: "/work", query, headers });
+  memory.learn("/work", { machine_id: machine, container_group_id: group }, parsed(claimed.text));
+}
+
+/** A 429, or a 503 that passes, is no verdict on the request: it is sent again when it may be. */
 async function callPatiently(url: string, request: Sendable): Promise<Answer> {
   for (let tries = 1; ; tries++) {
     const answer = await call(url, request);
-    if (answer.status !== 429 || tries === 10) return answer;
+    const mayPass = answer.status === 429 ? tries < 10 : answer.status === 503 && tries < 3;
+    if (!mayPass) return answer;
     const seconds = Number(answer.headers["retry-after"] ?? 1);
     await new Promise((done) => setTimeout(done, Math.min(seconds * 1000, maxPauseMs)));
   }
