@@ -112,3 +112,13 @@ test.each([
   expect([status, body.field]).toEqual([400, name]);
   expect((await send("GET", "/files/kept", { key })).status).toBe(404);
 });
+
+test("an upload's id with another key than it was begun for is no such upload, not a 503 for ever", async () => {
+  const begun = await send<{ upload_id: string }>("POST", "/files/uploads", { key, body: { key: "begun" } });
+  const body = { key: "other", upload_id: begun.body.upload_id };
+  const whole = { ...body, size: 1, parts: [{ part_number: 1, etag: "x" }] };
+  expect((await send("POST", "/files/uploads/complete", { key, body: whole })).status).toBe(404);
+  expect((await send("POST", "/files/uploads/abort", { key, body })).status).toBe(200);
+  const right = { ...whole, key: "begun" };
+  expect((await send("POST", "/files/uploads/complete", { key, body: right })).body.field).toBe("parts");
+});
