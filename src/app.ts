@@ -3,6 +3,7 @@ import { authenticate } from "./middleware/authenticate.ts";
 import { crossOrigin } from "./middleware/cross-origin.ts";
 import { respondNotFound, respondToError } from "./middleware/errors.ts";
 import { requestLog } from "./middleware/request-log.ts";
+import { securityHeaders } from "./middleware/security-headers.ts";
 import { agents } from "./routes/agents/index.ts";
 import { checkpoints } from "./routes/checkpoints/index.ts";
 import { files } from "./routes/files/index.ts";
@@ -10,7 +11,9 @@ import { groups } from "./routes/groups/index.ts";
 import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
-import { createRouter } from "./routes/operation.ts";
+import { openApi } from "./routes/openapi/index.ts";
+import { createRouter, routesOf } from "./routes/operation.ts";
+import { readiness } from "./routes/ready.ts";
 import { scalingRules } from "./routes/scaling-rules/index.ts";
 import { storage } from "./routes/storage/index.ts";
 import { storageObject } from "./routes/storage/object.ts";
@@ -30,8 +33,14 @@ export function createApp() {
 
   app.use(requestLog);
   app.use(crossOrigin);
+  app.use(securityHeaders);
   app.route("/", health);
+  app.route("/", readiness());
   app.route("/", storageObject);
+  app.route(
+    "/",
+    openApi(() => routesOf(app)),
+  );
 
   app.use(authenticate);
   app.route("/", jobs);

@@ -46,10 +46,10 @@ export const RefusalReason = z.enum([
 export type RefusalReason = z.infer<typeof RefusalReason>;
 
 export const ErrorBody = z.object({
-  error: ErrorCode,
+  error: ErrorCode.describe("Short name of the error; each has one HTTP status"),
   message: z.string().describe("What is wrong, in words"),
   field: z.string().optional().describe("Path of the field at fault, for example `sync.before[0].bucket`"),
-  index: z.number().int().optional().describe("Position of the job at fault in a batch"),
-  reason: RefusalReason.optional(),
+  index: z.int().min(0).optional().describe("Position of the job at fault in a batch"),
+  reason: RefusalReason.optional().describe("Why the state of the job does not allow it; beside a 409"),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;

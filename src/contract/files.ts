@@ -6,12 +6,12 @@ import { z } from "zod";
 import { limits } from "./limits.ts";
 import { ManagedKey, ManagedPrefix } from "./managed-key.ts";
 import { Cursor, content, Md5, ObjectBytes, part, UploadedParts, UploadId } from "./storage.ts";
-import { atMost } from "./text.ts";
+import { atMost, wholeNumber } from "./text.ts";
 
 export const FilesQuery = z.object({
   prefix: ManagedPrefix.default(""),
   cursor: Cursor,
-  limit: z.coerce.number().int().min(1).max(limits.pageSize).default(100),
+  limit: wholeNumber(1, limits.pageSize).default(100).describe("Files of one page, at most"),
 });
 export type FilesQuery = z.infer<typeof FilesQuery>;
 
@@ -19,7 +19,9 @@ export type FilesQuery = z.infer<typeof FilesQuery>;
 export const FilesDeletion = z.object({
   prefix: ManagedPrefix,
   cursor: Cursor,
-  limit: z.coerce.number().int().min(1).max(limits.pageSize).default(limits.pageSize),
+  limit: wholeNumber(1, limits.pageSize)
+    .default(limits.pageSize)
+    .describe("Files to delete in this call, at most"),
 });
 export type FilesDeletion = z.infer<typeof FilesDeletion>;
 export const FilesDeleted = z.object({
@@ -29,15 +31,15 @@ export const FilesDeleted = z.object({
 export type FilesDeleted = z.infer<typeof FilesDeleted>;
 
 /** A URL is good for an hour at most: nothing can take it back. */
-const Expiry = z.int().min(1).max(3600).default(3600);
+const Expiry = z.int().min(1).max(3600).default(3600).describe("Seconds for which it is good");
 
 /** One URL, for whoever is to read or write one file without a credential. */
 export const FileUrlRequest = z
   .object({
-    method: z.enum(["GET", "PUT"]),
+    method: z.enum(["GET", "PUT"]).describe("To read, or to write"),
     key: ManagedKey,
     size: ObjectBytes.optional().describe("Of a PUT: exactly so many bytes; required"),
-    md5: Md5.optional(),
+    md5: Md5.optional().describe("Of a PUT: of the bytes, in hex; others are refused"),
     ...content,
     expires_seconds: Expiry,
   })
@@ -60,7 +62,9 @@ const upload = { key: ManagedKey, upload_id: UploadId };
 /** URLs for parts of it, in the order of the request. */
 export const FilePartsRequest = z.object({
   ...upload,
-  parts: atMost(limits.storageBatch, z.array(z.object(part)).min(1)),
+  parts: atMost(limits.storageBatch, z.array(z.object(part)).min(1)).describe(
+    "Parts that URLs are wanted for",
+  ),
   expires_seconds: Expiry,
 });
 export type FilePartsRequest = z.infer<typeof FilePartsRequest>;

@@ -13,6 +13,7 @@ export * from "./snapshot.ts";
 export * from "./socket.ts";
 export * from "./storage.ts";
 export * from "./sync.ts";
-export { utf8Bytes } from "./text.ts";
+export { Id, utf8Bytes } from "./text.ts";
 export * from "./user.ts";
+export * from "./version.ts";
 export * from "./webhook.ts";

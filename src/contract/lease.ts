@@ -3,6 +3,7 @@ import { RefusalReason } from "./errors.ts";
 import { JobStatus } from "./job.ts";
 import { limits } from "./limits.ts";
 import { Id, legible, text } from "./text.ts";
+import { Time } from "./time.ts";
 
 /** How an attempt ended; design of each: docs/leases.md. `null` while it goes on. */
 export const AttemptEnd = z.enum([
@@ -18,24 +19,28 @@ export type AttemptEnd = z.infer<typeof AttemptEnd>;
 
 /** Who speaks. Old workers send only the first two; our agent proves its lease with the token. */
 export const Holder = z.object({
-  machine_id: Id,
-  container_group_id: Id,
-  attempt: z.int().min(1).optional(),
-  lease_token: Id.optional(),
+  machine_id: Id.describe("The node that speaks"),
+  container_group_id: Id.describe("The queue of the job"),
+  attempt: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("Number of the attempt that speaks; our agent's calls carry it"),
+  lease_token: Id.optional().describe("Proof of the lease, from the claim"),
 });
 export type Holder = z.infer<typeof Holder>;
 
 /** A report of an attempt's end: `completed`, `failed` or `released`, by the route it is sent to. */
 export const Report = Holder.extend({
-  exit_code: z.int().min(-1).max(255).nullish(),
-  signal: text(limits.signalChars).nullish(),
+  exit_code: z.int().min(-1).max(255).nullish().describe("Of the command"),
+  signal: text(limits.signalChars).nullish().describe("That ended the command, for example SIGKILL"),
   reason: z
     .string()
+    .overwrite((reason) => legible(reason, limits.reasonChars))
     .nullish()
-    .transform((reason) => (reason == null ? reason : legible(reason, limits.reasonChars)))
     .describe("In words, for people; cut at 1,000 characters"),
-  bytes_downloaded: z.int().min(0).optional(),
-  bytes_uploaded: z.int().min(0).optional(),
+  bytes_downloaded: z.int().min(0).optional().describe("Bytes that this attempt has downloaded"),
+  bytes_uploaded: z.int().min(0).optional().describe("Bytes that this attempt has uploaded"),
 });
 export type Report = z.infer<typeof Report>;
 /** A report as it is written, before parsing. */
@@ -43,21 +48,21 @@ export type ReportInput = z.input<typeof Report>;
 
 export const HeartbeatAnswer = z.object({
   status: JobStatus.describe("`canceled` also when another attempt holds the job: drop it, report nothing"),
-  lease_seconds: z.number().optional(),
-  reason: RefusalReason.optional(),
+  lease_seconds: z.number().optional().describe("Seconds for which the lease holds from now on"),
+  reason: RefusalReason.optional().describe("Why it is `canceled`"),
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 
 /** One call renews all leases of an agent (`POST /leases/renew`). */
 export const RenewalRequest = z.object({
-  machine_id: Id,
-  container_group_id: Id,
+  machine_id: Id.describe("The node that holds them"),
+  container_group_id: Id.describe("The queue of the jobs"),
   leases: z
     .array(
       z.object({
-        job_id: z.uuid(),
-        attempt: z.int().min(1),
-        lease_token: Id,
+        job_id: z.uuid().describe("Id of the job"),
+        attempt: z.int().min(1).describe("Number of the attempt"),
+        lease_token: Id.describe("Proof of the lease, from the claim"),
         command_started: z.boolean().optional().describe("The command runs, or has run, in this attempt"),
         progress: z
           .int()
@@ -67,7 +72,8 @@ export const RenewalRequest = z.object({
       }),
     )
     .min(1)
-    .max(limits.renewals),
+    .max(limits.renewals)
+    .describe("The leases to renew"),
 });
 export type RenewalRequest = z.infer<typeof RenewalRequest>;
 
@@ -76,39 +82,46 @@ export type RenewalRequest = z.infer<typeof RenewalRequest>;
  * stop the command and report nothing.
  */
 export const RenewalAnswer = z.object({
-  leases: z.array(
-    z.object({
-      job_id: z.string(),
-      attempt: z.int(),
-      status: z.enum(["running", "canceled"]),
-      lease_seconds: z.number().optional(),
-      reason: RefusalReason.optional(),
-    }),
-  ),
+  leases: z
+    .array(
+      z.object({
+        job_id: z.string().describe("Id of the job"),
+        attempt: z.int().describe("Number of the attempt"),
+        status: z.enum(["running", "canceled"]).describe("Renewed, or over"),
+        lease_seconds: z
+          .number()
+          .optional()
+          .describe("Seconds for which the lease holds, from the sending of the call"),
+        reason: RefusalReason.optional().describe("Why it is over"),
+      }),
+    )
+    .describe("In the order of the request"),
 });
 export type RenewalAnswer = z.infer<typeof RenewalAnswer>;
 
-const Time = z.iso.datetime();
 /** One run of a job, as `GET /jobs/:id/attempts` lists it. */
 export const Attempt = z.object({
-  number: z.int(),
-  machine_id: z.string().nullable(),
-  instance_id: z.string().nullable(),
-  claimed: Time,
+  number: z.int().describe("1 for the first"),
+  machine_id: z.string().nullable().describe("The node that ran it"),
+  instance_id: z.string().nullable().describe("The container instance on that node, where told"),
+  claimed: Time.describe("When it was handed out"),
   acknowledged: Time.nullable().describe("First renewal; an attempt without one counts for nothing"),
-  ended: Time.nullable(),
-  end: AttemptEnd.nullable(),
+  ended: Time.nullable().describe("Null while it goes on"),
+  end: AttemptEnd.nullable().describe("How it ended; null while it goes on"),
   command_started: Time.nullable().describe("When a renewal first told that the command runs"),
   died_early: z.boolean().describe("Fell silent within 10 minutes of that, without progress"),
-  exit_code: z.int().nullable(),
-  signal: z.string().nullable(),
-  reason: z.string().nullable(),
-  bytes_downloaded: z.int().nullable(),
-  bytes_uploaded: z.int().nullable(),
+  exit_code: z.int().nullable().describe("Of the command"),
+  signal: z.string().nullable().describe("That ended the command"),
+  reason: z.string().nullable().describe("Why it ended so, in words"),
+  bytes_downloaded: z.int().nullable().describe("Bytes that it downloaded, where told"),
+  bytes_uploaded: z.int().nullable().describe("Bytes that it uploaded, where told"),
 });
 export type Attempt = z.infer<typeof Attempt>;
-export const AttemptList = z.object({ _count: z.int(), attempts: z.array(Attempt) });
+export const AttemptList = z.object({
+  _count: z.int().describe("Length of this list"),
+  attempts: z.array(Attempt).describe("Oldest first"),
+});
 export type AttemptList = z.infer<typeof AttemptList>;
 
-export const Message = z.object({ message: z.string() });
+export const Message = z.object({ message: z.string().describe("What was done, in words") });
 export type Message = z.infer<typeof Message>;

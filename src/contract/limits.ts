@@ -71,6 +71,11 @@ export const limits = {
   groupPage: 100,
   /** `Idempotency-Key`: a UUID in most clients. */
   idempotencyKeyChars: 255,
+  /** Rows of jobs that a Worker of 128 MB holds at once: they are there as the database's answer, as objects and as JSON. */
+  pageBytes: 8 * 1024 * 1024,
+  cursorChars: 256,
+  /** Objects and arrays inside each other in a body: ours need six. */
+  nesting: 32,
   reasonChars: 1000,
   /** SIGVTALRM and its kin. */
   signalChars: 32,

@@ -8,9 +8,9 @@ import { Id } from "./text.ts";
 
 /** How an agent introduces itself when it opens its socket. */
 export const SocketQuery = z.object({
-  machine_id: Id,
-  container_group_id: Id,
-  instance_id: Id.optional(),
+  machine_id: Id.describe("The node that asks"),
+  container_group_id: Id.describe("The queue, and the node's group"),
+  instance_id: Id.optional().describe("The container instance on that node"),
   agent_id: Id.optional().describe(
     "Chosen by the agent, one for its life: a new socket takes the place of its old one. A machine may run several agents",
   ),

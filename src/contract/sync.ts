@@ -6,9 +6,9 @@ import { atMost, text } from "./text.ts";
 export const Bucket = text(limits.bucketChars).min(1);
 
 /** A prefix lacking its final "/" gets one; the empty prefix stays empty: it is the bucket's root. */
-export const Prefix = text(limits.prefixChars).transform((prefix) =>
-  prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`,
-);
+export const Prefix = text(limits.prefixChars)
+  .overwrite((prefix) => (prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`))
+  .describe("Beginning of keys; lacking its final `/`, it gets one. Empty: the root");
 
 const Pattern = text(limits.patternChars)
   .refine(
@@ -41,9 +41,11 @@ const ruleFields = {
     "Of the user's own S3-compatible storage, with the credentials on the node. Left out: managed storage, and no credential on the node",
   ),
   prefix: Prefix,
-  local_path: text(limits.pathChars).min(1),
+  local_path: text(limits.pathChars)
+    .min(1)
+    .describe("Directory on the node; relative to the agent's working directory"),
   pattern: Pattern.optional(),
-  mode: SyncMode.optional(),
+  mode: SyncMode.optional().describe("File by file, or the directory as a whole (Default: mirror)"),
 };
 
 const snapshotFields = {
@@ -87,12 +89,16 @@ function checkPlace(rule: Place, context: z.RefinementCtx): void {
 
 /** One directory kept in step with one prefix of S3-compatible or managed storage. */
 export const DownloadRule = z
-  .object({ ...ruleFields, direction: z.literal("download") })
+  .object({ ...ruleFields, direction: z.literal("download").describe("From storage to the node") })
   .superRefine(checkPlace);
 export type DownloadRule = z.infer<typeof DownloadRule>;
 
 export const UploadRule = z
-  .object({ ...ruleFields, ...snapshotFields, direction: z.literal("upload") })
+  .object({
+    ...ruleFields,
+    ...snapshotFields,
+    direction: z.literal("upload").describe("From the node to storage"),
+  })
   .superRefine((rule, context) => {
     checkPlace(rule, context);
     if (rule.mode === "snapshot") return;
@@ -107,9 +113,15 @@ export type SyncRule = DownloadRule | UploadRule;
 /** What to download before, keep uploading during, and upload after the command. */
 export const Sync = z
   .object({
-    before: atMost(limits.syncRules, z.array(DownloadRule)).optional(),
-    during: atMost(limits.syncRules, z.array(UploadRule)).optional(),
-    after: atMost(limits.syncRules, z.array(UploadRule)).optional(),
+    before: atMost(limits.syncRules, z.array(DownloadRule))
+      .optional()
+      .describe("Downloaded before the command starts"),
+    during: atMost(limits.syncRules, z.array(UploadRule))
+      .optional()
+      .describe("Kept in step while the command runs"),
+    after: atMost(limits.syncRules, z.array(UploadRule))
+      .optional()
+      .describe("Uploaded once the command has ended with 0"),
   })
   .superRefine((sync, context) => {
     for (const [index, rule] of (sync.after ?? []).entries()) {

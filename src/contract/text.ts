@@ -29,15 +29,33 @@ export function legible(said: string, maxChars: number): string {
 
 /**
  * A list or map of at most so many entries, counted before they are looked at: each bad entry is an issue of its own, and a
- * million of them would take the isolate down.
+ * million of them would take the isolate down. A map with an entry `__proto__` is refused: zod would leave it out unsaid.
  */
 export function atMost<Schema extends z.ZodType>(entries: number, schema: Schema) {
-  return z.preprocess((value, context) => {
-    const count = typeof value === "object" && value !== null ? Object.keys(value).length : 0;
-    if (count <= entries) return value;
-    context.addIssue({ code: "custom", message: `has more than ${entries} entries` });
-    return z.NEVER;
-  }, schema);
+  const bound = schema instanceof z.ZodArray ? { maxItems: entries } : { maxProperties: entries };
+  return z
+    .preprocess((value, context) => {
+      const isCollection = typeof value === "object" && value !== null;
+      const count = isCollection ? Object.keys(value).length : 0;
+      if (count > entries) {
+        context.addIssue({ code: "custom", message: `has more than ${entries} entries` });
+        return z.NEVER;
+      }
+      if (isCollection && Object.hasOwn(value, "__proto__")) {
+        context.addIssue({ code: "custom", path: ["__proto__"], message: "is no name for an entry" });
+        return z.NEVER;
+      }
+      return value;
+    }, schema)
+    .meta(bound);
+}
+
+/** A whole number in a query, where everything is text: digits and nothing else ("1e3", "0x10" and "" are none). */
+export function wholeNumber(min: number, max: number) {
+  return z.preprocess(
+    (value) => (typeof value === "string" && /^-?\d{1,15}$/.test(value) ? Number(value) : value),
+    z.int().min(min).max(max),
+  );
 }
 
 /** Bytes of a well-formed text in UTF-8; this layer runs where there is no TextEncoder. */

@@ -1,19 +1,26 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
 import { Id, text } from "./text.ts";
+import { Time } from "./time.ts";
 
 const Name = text(limits.nameChars).min(1);
 
-export const User = z.object({ id: z.string(), username: z.string(), created: z.iso.datetime() });
+export const User = z.object({
+  id: z.string().describe("Id of the user"),
+  username: z.string().describe("Name of the user; of an organization of SaladCloud its name"),
+  created: Time.describe("When the user was made"),
+});
 export type User = z.infer<typeof User>;
-export const NewUser = z.object({ username: Name });
+export const NewUser = z.object({ username: Name.describe("Free name of the new user") });
 export type NewUser = z.infer<typeof NewUser>;
 
 /**
  * - `user`: a person or script of the organization.
  * - `node`: a node of one container group: claims, renews, reports, moves files under a lease; nothing else.
  */
-export const TokenRole = z.enum(["user", "node"]);
+export const TokenRole = z
+  .enum(["user", "node"])
+  .describe("A person or script of the organization, or a node of one container group");
 export type TokenRole = z.infer<typeof TokenRole>;
 
 const ofToken = {
@@ -52,7 +59,13 @@ function checkToken(
 }
 
 /** By the admin. A token is bound to one organization and project of SaladCloud. */
-export const NewToken = z.object({ org_name: Name, project_name: Name, ...ofToken }).superRefine(checkToken);
+export const NewToken = z
+  .object({
+    org_name: Name.describe("Organization of SaladCloud that the token speaks for"),
+    project_name: Name.describe("Project of SaladCloud that the token speaks for"),
+    ...ofToken,
+  })
+  .superRefine(checkToken);
 export type NewToken = z.infer<typeof NewToken>;
 /** For oneself: organization and project are those of the credential that asks. */
 export const NewOwnToken = z.object(ofToken).superRefine(checkToken);
@@ -60,18 +73,23 @@ export type NewOwnToken = z.infer<typeof NewOwnToken>;
 
 /** A token as lists show it: never the token. */
 export const TokenInfo = z.object({
-  id: z.string(),
-  name: z.string().nullable(),
+  id: z.string().describe("What it is revoked by; says nothing about the token"),
+  name: z.string().nullable().describe("For people"),
   role: TokenRole,
-  container_group_id: z.string().nullable(),
-  org_name: z.string(),
-  project_name: z.string(),
-  created: z.iso.datetime(),
-  expires: z.iso.datetime().nullable(),
+  container_group_id: z.string().nullable().describe("The group of a node's token; null: a user's"),
+  org_name: z.string().describe("Organization of SaladCloud that the token speaks for"),
+  project_name: z.string().describe("Project of SaladCloud that the token speaks for"),
+  created: Time.describe("When it was made"),
+  expires: Time.nullable().describe("Worthless from then on; null: never"),
 });
 export type TokenInfo = z.infer<typeof TokenInfo>;
-export const TokenList = z.object({ _count: z.int(), tokens: z.array(TokenInfo) });
+export const TokenList = z.object({
+  _count: z.int().describe("How many there are"),
+  tokens: z.array(TokenInfo).describe("Oldest first"),
+});
 export type TokenList = z.infer<typeof TokenList>;
 /** The token itself is told once; the API keeps only its hash. */
-export const Token = TokenInfo.extend({ token: z.string() });
+export const Token = TokenInfo.extend({
+  token: z.string().describe("The value of `X-Kelpie-Key`; told this once"),
+});
 export type Token = z.infer<typeof Token>;

@@ -15,7 +15,11 @@ export type LogEvent =
   /** A job was answered with D1's heartbeat, since its group's object could not be asked. */
   | "live_lease_unknown"
   /** A group's object was not told of a pause or its end: its claims are refused, or its agents find work with their next poll. */
-  | "pause_hint_lost";
+  | "pause_hint_lost"
+  /** `GET /ready` found no database. */
+  | "database_unreachable"
+  /** The database failed in the middle of a long page of jobs; the client got part of it and a broken connection. */
+  | "list_broken_off";
 
 export type Severity = "info" | "warning" | "error";
 

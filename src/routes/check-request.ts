@@ -1,9 +1,11 @@
 import type { RouteConfig } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import type { ZodType } from "zod";
+import { limits } from "../contract/index.ts";
 import { ApiError } from "../middleware/api-error.ts";
 import type { AppEnv } from "../middleware/app-env.ts";
 import { invalidRequest } from "./invalid-request.ts";
+import { isNestedDeeper } from "./nesting.ts";
 
 /**
  * Checks a request against its route's schemas, all in one step: what does not match never reaches the handler, which
@@ -43,7 +45,7 @@ function matching(schema: ZodType, value: unknown): object {
   return checked.data as object;
 }
 
-/** A name given several times has a list as its value, which no schema of ours takes. */
+/** A name given several times has a list as its value, which only schemas of lists take. */
 function queryOf(c: Context<AppEnv>): Record<string, unknown> {
   const given = Object.entries(c.req.queries());
   return Object.fromEntries(given.map(([name, values]) => [name, values.length === 1 ? values[0] : values]));
@@ -52,6 +54,10 @@ function queryOf(c: Context<AppEnv>): Record<string, unknown> {
 function bodyOf(c: Context<AppEnv>): unknown {
   const { bodyText } = c.var;
   if (bodyText === undefined) throw new Error("a route that takes a body lacks readJson");
+  if (isNestedDeeper(bodyText, limits.nesting)) {
+    const problem = `the body has more than ${limits.nesting} objects and arrays inside each other`;
+    throw new ApiError("invalid_request", { problem });
+  }
   try {
     return JSON.parse(bodyText);
   } catch {

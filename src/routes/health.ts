@@ -8,7 +8,7 @@ const route = createRoute({
   tags: ["Health"],
   access: "anyone" as const,
   summary: "Whether the API answers; needs no credential",
-  responses: { 200: answer(z.object({ status: z.literal("ok") }), "It does") },
+  responses: { 200: answer(z.object({ status: z.literal("ok").describe("That it answers") }), "It does") },
 });
 
 const getHealth = operation(route, (c) => c.json({ status: "ok" as const }, 200));

@@ -18,8 +18,9 @@ import { checkRequest } from "./check-request.ts";
 /** A router whose operations reject what their schemas do not allow. */
 export function createRouter() {
   const router = new OpenAPIHono<AppEnv>();
-  // The document as zod-openapi makes it, the checks in one step of our own.
-  const register = ({ access, unlimited, middleware = [], ...route }: Route, handler: Handler<AppEnv>) => {
+  // The registry carries the routes to the document (openapi/document.ts), the checks are one step of our own.
+  const register = ({ unlimited, middleware = [], ...route }: Route, handler: Handler<AppEnv>) => {
+    const { access } = route;
     router.openAPIRegistry.registerPath(route);
     const path = route.path.replaceAll(/\/{(.+?)}/g, "/:$1");
     const counted = access === "anyone" || unlimited ? [] : [limitRate(access)];
@@ -34,6 +35,15 @@ export function createRouter() {
 
 /** A documented route says who may use it. `unlimited`: the abuse guard lets it pass, since a job would be lost by a 429. */
 export type Route = RouteConfig & { access: Access; unlimited?: true };
+export type DocumentedRoute = Omit<Route, "middleware" | "unlimited">;
+
+/** The routes of a router and of those mounted below it, in the order in which they were. */
+export function routesOf({ openAPIRegistry }: ReturnType<typeof createRouter>): DocumentedRoute[] {
+  return openAPIRegistry.definitions.flatMap((definition) =>
+    // `register` is the only one to put routes there.
+    definition.type === "route" ? [definition.route as DocumentedRoute] : [],
+  );
+}
 
 /** Ties a handler to its route, both typed by the route's schemas. */
 export function operation<R extends Route>(
@@ -43,10 +53,18 @@ export function operation<R extends Route>(
   return defineOpenAPIRoute({ route, handler });
 }
 
-/** A JSON body that must be there. The route also needs `readJson`. */
-export function jsonBody<S extends ZodType>(schema: S) {
-  return { body: { required: true as const, content: { "application/json": { schema } } } };
+/**
+ * A JSON body that must be there. The route also needs `readJson`. `documented`: what the document shows of a schema whose checks
+ * JSON Schema cannot say.
+ */
+export function jsonBody<S extends ZodType>(schema: S, documented?: ZodType) {
+  return { body: { required: true as const, content: { "application/json": { schema, documented } } } };
 }
+
+/** Bytes, of a request or an answer. */
+export const bytes = {
+  "application/octet-stream": { schema: { type: "string" as const, format: "binary" } },
+};
 
 /** A JSON answer. */
 export function answer<S extends ZodType>(schema: S, description: string) {
@@ -55,6 +73,7 @@ export function answer<S extends ZodType>(schema: S, description: string) {
 
 const refusalDescriptions = {
   400: "The request is malformed; `field` and `index` tell where",
+  401: "No credential",
   403: "Not allowed for this credential",
   404: "There is no such thing, or it is another user's",
   409: "Refused by the state of the job; `reason` tells which",
@@ -64,6 +83,7 @@ const refusalDescriptions = {
   416: "The object ends before the range begins",
   422: "The Idempotency-Key was used for another request",
   426: "Only as a WebSocket",
+  429: "Too many requests; ask again after Retry-After",
   503: "Not possible just now; ask again after Retry-After",
 } as const;
 

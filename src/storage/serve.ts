@@ -77,6 +77,8 @@ function headersOf(object: R2Object): Headers {
     // It is data, whatever it says it is: a browser must not run it as a page of the API.
     "X-Content-Type-Options": "nosniff",
     "Content-Disposition": "attachment",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Referrer-Policy": "no-referrer",
     // A response made here passes Hono's headers by; pages may also read what ranges and conditions need.
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag, Content-Range",

@@ -15,7 +15,7 @@ export const objectPath = "/storage/object";
 
 /** What stands in a URL, as text. Which of them belong together is what the signature vouches for. */
 export const SignedQuery = z.object({
-  key: z.string().min(1).max(limits.urlChars),
+  key: z.string().min(1).max(limits.urlChars).describe("Where in the bucket"),
   expires: z
     .string()
     .regex(/^\d{1,16}$/)
@@ -23,17 +23,22 @@ export const SignedQuery = z.object({
   size: z
     .string()
     .regex(/^\d{1,16}$/)
-    .optional(),
-  md5: z.string().max(32).optional(),
-  type: z.string().max(limits.nameChars).optional(),
-  encoding: z.string().max(limits.nameChars).optional(),
-  absent: z.literal("1").optional(),
-  upload: z.string().max(limits.urlChars).optional(),
+    .optional()
+    .describe("Bytes to be written, exactly"),
+  md5: z.string().max(32).optional().describe("MD5 of the bytes, in hex"),
+  type: z.string().max(limits.nameChars).optional().describe("Content-Type to keep"),
+  encoding: z.string().max(limits.nameChars).optional().describe("Content-Encoding to keep"),
+  absent: z.literal("1").optional().describe("Only if there is no such object"),
+  upload: z.string().max(limits.urlChars).optional().describe("The upload that the part belongs to"),
   part: z
     .string()
     .regex(/^\d{1,5}$/)
-    .optional(),
-  signature: z.string().regex(/^[0-9a-f]{64}$/),
+    .optional()
+    .describe("Place of the part, from 1"),
+  signature: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe("The API's own, over all of the above"),
 });
 export type SignedQuery = z.infer<typeof SignedQuery>;
 type Unsigned = Omit<SignedQuery, "signature">;

@@ -5,17 +5,20 @@
 export interface UploadName {
   mark: string;
   storageId: string;
+  /** Beginning of the SHA-256 of the object's key, hex: with another key R2 has no fault of its own for it, and asks to try again. */
+  keyHash: string;
 }
 
 /** Name of the mark in the object's metadata. */
 export const markName = "kelpie-upload";
 
-export function uploadIdOf({ mark, storageId }: UploadName): string {
-  return `${mark}.${storageId}`;
+export function uploadIdOf({ mark, keyHash, storageId }: UploadName): string {
+  return `${mark}.${keyHash}.${storageId}`;
 }
 
 /** Null: no id that was ever given out. */
 export function parseUploadId(uploadId: string): UploadName | null {
-  const [, mark, storageId] = /^([0-9a-f-]{36})\.(.+)$/.exec(uploadId) ?? [];
-  return mark === undefined || storageId === undefined ? null : { mark, storageId };
+  const [, mark, keyHash, storageId] = /^([0-9a-f-]{36})\.([0-9a-f]{16})\.(.+)$/.exec(uploadId) ?? [];
+  if (mark === undefined || keyHash === undefined || storageId === undefined) return null;
+  return { mark, keyHash, storageId };
 }

@@ -27,7 +27,11 @@ export function uploadsOf(bucket: R2Bucket, s3: S3Access | null): Uploads {
   return s3 ? s3Uploads(s3) : bindingUploads(bucket);
 }
 
-export async function beginUpload(uploads: Uploads, key: BucketKey, content: Content): Promise<UploadName> {
+export async function beginUpload(
+  uploads: Uploads,
+  key: BucketKey,
+  content: Content,
+): Promise<Omit<UploadName, "keyHash">> {
   const mark = crypto.randomUUID();
   return { mark, storageId: await uploads.begin(key, content, mark) };
 }
@@ -43,7 +47,7 @@ export async function completeUpload(
   bucket: R2Bucket,
   uploads: Uploads,
   key: BucketKey,
-  { mark, storageId }: UploadName,
+  { mark, storageId }: Omit<UploadName, "keyHash">,
   { parts, size }: { parts: UploadedPart[]; size: number },
 ): Promise<Completed> {
   const outcome = await uploads.complete(key, storageId, parts);

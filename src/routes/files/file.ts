@@ -10,7 +10,7 @@ import { deleteFiles } from "../../storage/delete-files.ts";
 import { type BucketKey, fileKey } from "../../storage/keys.ts";
 import { locate } from "../../storage/locate.ts";
 import { receive } from "../../storage/receive.ts";
-import { answer, refusals } from "../operation.ts";
+import { answer, bytes, refusals } from "../operation.ts";
 import { contentLength } from "../storage/content-length.ts";
 import { receivedError, serveObject } from "../storage/object-error.ts";
 import { refuseConditions, writeConditions } from "./conditions.ts";
@@ -21,7 +21,12 @@ const common = {
   tags: ["Files"],
   access: "people" as const,
   request: {
-    params: z.object({ key: z.string().describe("May contain `/`; anything odd percent-encoded") }),
+    params: z.object({
+      key: z
+        .string()
+        .min(1)
+        .describe("Path of the file. May contain `/` as it is; anything odd percent-encoded"),
+    }),
   },
 };
 
@@ -30,8 +35,8 @@ export const readRoute = createRoute({
   method: "get",
   summary: "Read a file, or a published output of a job",
   responses: {
-    200: { description: "The file" },
-    206: { description: "The range that was asked for" },
+    200: { description: "The file", content: bytes },
+    206: { description: "The range that was asked for", content: bytes },
     304: { description: "Not modified" },
     ...refusals(400, 403, 404, 412, 416),
   },
@@ -46,6 +51,7 @@ export async function readFile(c: Context<AppEnv>): Promise<Response> {
 export const writeRoute = createRoute({
   ...common,
   method: "put",
+  request: { ...common.request, body: { required: true, content: bytes } },
   summary: "Write a file of at most 100 MB; larger ones by URLs",
   description:
     "Keeps Content-Type and Content-Encoding. With `If-None-Match: *`: only if there is none yet; with `If-Match`: only over the file of that ETag.",

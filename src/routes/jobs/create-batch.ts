@@ -36,7 +36,10 @@ const route = createRoute({
   access: "people" as const,
   summary: "Queue up to 1,000 jobs, all or none",
   middleware: [readJson(limits.batchBodyBytes)],
-  request: { ...jsonBody(JobBatch), headers: IdempotencyHeaders },
+  request: {
+    ...jsonBody(JobBatch, z.array(JobSubmission).min(1).max(limits.batchJobs)),
+    headers: IdempotencyHeaders,
+  },
   responses: {
     202: answer(z.array(Job), "The jobs, in the order of the request"),
     ...refusals(400, 409, 413, 422),

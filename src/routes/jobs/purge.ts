@@ -1,5 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
+import { Id } from "../../contract/index.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import { groupOf, ownKey } from "../../middleware/group.ts";
 import { answer, operation, refusals } from "../operation.ts";
@@ -10,7 +11,7 @@ const route = createRoute({
   tags: ["Jobs"],
   access: "people" as const,
   summary: "Empty a queue: remove its pending jobs, cancel its running ones",
-  request: { params: z.object({ container_group_id: z.string() }) },
+  request: { params: z.object({ container_group_id: Id.describe("The queue") }) },
   responses: {
     200: answer(z.object({ count: z.int().describe("Jobs removed or canceled") }), "Done"),
     ...refusals(503),

@@ -11,7 +11,7 @@ import type { AppEnv } from "../../middleware/app-env.ts";
 import type { Access, Write } from "../../storage/granter.ts";
 import { receive } from "../../storage/receive.ts";
 import { objectPath, SignedQuery, verifySignedUrl } from "../../storage/sign-url.ts";
-import { createRouter, operation, refusals } from "../operation.ts";
+import { bytes, createRouter, operation, refusals } from "../operation.ts";
 import { contentLength } from "./content-length.ts";
 import { receivedError, serveObject } from "./object-error.ts";
 
@@ -27,8 +27,8 @@ const readRoute = createRoute({
   method: "get",
   summary: "Read an object by a URL that the API signed",
   responses: {
-    200: { description: "The object" },
-    206: { description: "A range of it" },
+    200: { description: "The object", content: bytes },
+    206: { description: "A range of it", content: bytes },
     304: { description: "Not modified" },
     ...refusals(400, 403, 404, 412, 416),
   },
@@ -41,6 +41,7 @@ const readObject = operation(readRoute, async (c) => {
 const writeRoute = createRoute({
   ...common,
   method: "put",
+  request: { ...common.request, body: { required: true, content: bytes } },
   summary: "Write an object, or a part of one, by a URL that the API signed",
   responses: {
     200: { description: "Stored; its ETag is in the header" },

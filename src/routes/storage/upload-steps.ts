@@ -1,9 +1,11 @@
 /** Objects in parts, whoever they are for: the caller has made the key. */
 import type { Context } from "hono";
 import type { FileUploadCompletion, Upload } from "../../contract/index.ts";
+import { hexOf } from "../../domain/hex.ts";
 import { configOf } from "../../env.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
+import { sha256 } from "../../middleware/sha256.ts";
 import type { BucketKey } from "../../storage/keys.ts";
 import { parseUploadId, type UploadName, uploadIdOf } from "../../storage/upload-id.ts";
 import { beginUpload, completeUpload, uploadsOf } from "../../storage/uploads.ts";
@@ -14,7 +16,8 @@ export async function begin(
   content: { content_type?: string | undefined; content_encoding?: string | undefined },
 ): Promise<Upload> {
   const wanted = { contentType: content.content_type, contentEncoding: content.content_encoding };
-  return { upload_id: uploadIdOf(await beginUpload(stepsOf(c), key, wanted)) };
+  const name = await beginUpload(stepsOf(c), key, wanted);
+  return { upload_id: uploadIdOf({ ...name, keyHash: await keyHashOf(key) }) };
 }
 
 export async function complete(
@@ -26,6 +29,7 @@ export async function complete(
   inOrder.sort((a, b) => a.partNumber - b.partNumber);
   const whole = { size, parts: inOrder };
   const name = uploadNameOf(upload_id, "upload_id");
+  if (name.keyHash !== (await keyHashOf(key))) throw new ApiError("not_found", { what: "upload" });
   const completed = await completeUpload(c.env.CHECKPOINTS, stepsOf(c), key, name, whole);
   if (completed.ok) return;
   switch (completed.reason) {
@@ -43,7 +47,9 @@ export async function complete(
 
 /** One that is not there is no error: it has been aborted, or completed, before. */
 export async function abort(c: Context<AppEnv>, key: BucketKey, uploadId: string): Promise<void> {
-  await stepsOf(c).abort(key, uploadNameOf(uploadId, "upload_id").storageId);
+  const { keyHash, storageId } = uploadNameOf(uploadId, "upload_id");
+  if (keyHash !== (await keyHashOf(key))) return;
+  await stepsOf(c).abort(key, storageId);
 }
 
 /** 400 for an id that was never given out. */
@@ -51,6 +57,10 @@ export function uploadNameOf(uploadId: string, field: string): UploadName {
   const name = parseUploadId(uploadId);
   if (!name) throw new ApiError("invalid_request", { problem: "is not the id of an upload", field });
   return name;
+}
+
+async function keyHashOf(key: BucketKey): Promise<string> {
+  return hexOf(await sha256(key)).slice(0, 16);
 }
 
 function stepsOf(c: Context<AppEnv>) {

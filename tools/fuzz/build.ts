@@ -1,0 +1,76 @@
+/** From an operation of the document to a request that it should accept. */
+import type { Random } from "../../test/simulation/world/random.ts";
+import type { Operation, Schema } from "./document.ts";
+import { type Given, generate } from "./generate.ts";
+import type { Facts, Memory } from "./memory.ts";
+import type { Sendable } from "./mutate.ts";
+
+export interface Built {
+  request: Sendable;
+  /** What was asked, by name: it belongs to what the answer tells. */
+  asked: Facts;
+}
+
+export interface Asker {
+  random: Random;
+  memory: Memory;
+  schemas: Given["schemas"];
+  headers: Record<string, string>;
+}
+
+export function build(asker: Asker, operation: Operation, marker: string): Built {
+  const { random, memory, schemas } = asker;
+  const granted = memory.takeGrant(operation.method, operation.path);
+  if (granted) {
+    const size = Number(granted.url.searchParams.get("size") ?? 0);
+    const headers = { ...granted.headers };
+    for (const name of Object.keys(headers)) if (/^(content-length|host)$/i.test(name)) delete headers[name];
+    const query = [...granted.url.searchParams];
+    const body = operation.body ? "x".repeat(Math.min(size, 100_000)) : undefined;
+    return { request: { method: operation.method, path: operation.path, query, headers, body }, asked: {} };
+  }
+
+  const named = operation.parameters.flatMap(({ name, required }) => (required ? [name] : []));
+  const facts = memory.recall(operation.path, random, [
+    ...named,
+    ...requiredOf(schemas, operation.body?.json),
+  ]);
+  const given: Given = { random, schemas, marker, facts };
+  const asked: Facts = {};
+  const query: [string, string][] = [];
+  const headers: Record<string, string> = { ...asker.headers };
+  let path = operation.path;
+  for (const parameter of operation.parameters) {
+    const { name } = parameter;
+    if (!parameter.required && name !== "claim_id" && random.chance(0.6)) continue;
+    if (name === "cursor" && random.chance(0.9)) continue;
+    const known =
+      parameter.in === "path" && facts?.[name] === undefined ? facts?.container_group_id : undefined;
+    const value = name === "claim_id" ? marker : (known ?? generate(given, parameter.schema, name));
+    asked[name] = value;
+    const text = Array.isArray(value) ? value.join(",") : String(value);
+    if (parameter.in === "query") query.push([name, text]);
+    else if (parameter.in === "header") headers[name] = text.replaceAll(/[^\x20-\x7e]/g, "?");
+    else path = path.replace(`{${name}}`, text.split("/").map(encodeURIComponent).join("/"));
+  }
+  let body: string | undefined;
+  if (operation.body?.json) {
+    const value = generate(given, operation.body.json);
+    body = JSON.stringify(value);
+    if (typeof value === "object" && !Array.isArray(value)) Object.assign(asked, value);
+  } else if (operation.body) body = marker.repeat(random.int(0, 20));
+  if (operation.responses.has("101")) Object.assign(headers, upgrade);
+  return { request: { method: operation.method, path, query, headers, body }, asked };
+}
+
+function requiredOf(schemas: Given["schemas"], schema: Schema | undefined): string[] {
+  const target = schema?.$ref === undefined ? schema : schemas[schema.$ref.split("/").at(-1) ?? ""];
+  return target?.required ?? [];
+}
+
+const upgrade = {
+  Connection: "Upgrade",
+  Upgrade: "websocket",
+  "Sec-WebSocket-Version": "13",
+  "Sec-WebSocket-Key": "Znpfel8xNl9ieXRlc18xMg==",
+};

@@ -1,0 +1,133 @@
+/** Values that a schema allows, as far as it says what it allows. */
+import type { Random } from "../../test/simulation/world/random.ts";
+import type { Schema } from "./document.ts";
+import type { Facts } from "./memory.ts";
+
+export interface Given {
+  random: Random;
+  schemas: Record<string, Schema>;
+  /** Stands in every free text, so that what was written tells by which request. */
+  marker: string;
+  /** Values by the name of their field. */
+  facts: Facts | undefined;
+}
+
+/** Few, so that nodes meet jobs; a job of many failures, so that it lives. */
+const fixed: Record<string, readonly unknown[]> = {
+  container_group_id: ["fuzz-a", "fuzz-b"],
+  machine_id: ["fuzz-node-1", "fuzz-node-2", "fuzz-node-3"],
+  max_failures: [1000],
+  page: [1, 2],
+  prefix: ["fuzz/", ""],
+};
+/** How often a field takes what is known of it. */
+const knownShare = 0.92;
+/** What may be left out is, as often. */
+const leftOutShare = 0.5;
+/** Left out, these make an answer that nothing can be done with. */
+const wanted = new Set(["claim_id", "attempt", "lease_token", "instance_id"]);
+
+export function generate(given: Given, schema: Schema, name = ""): unknown {
+  const { random } = given;
+  if (schema.$ref !== undefined) {
+    const target = given.schemas[schema.$ref.split("/").at(-1) ?? ""];
+    if (!target) throw new Error(`the document lacks ${schema.$ref}`);
+    return generate(given, target, name);
+  }
+  const known = knownValue(given, name);
+  if (known !== undefined && random.chance(knownShare)) return known;
+  if (schema.const !== undefined) return schema.const;
+  if (schema.enum) return random.pick(schema.enum);
+  const alternatives = schema.anyOf ?? schema.oneOf;
+  if (alternatives) return generate(given, random.pick(alternatives), name);
+  const type = Array.isArray(schema.type) ? random.pick(schema.type) : schema.type;
+  switch (type) {
+    case "object":
+      return objectOf(given, schema);
+    case "array": {
+      const count = (schema.minItems ?? 0) + random.int(0, 2);
+      return Array.from({ length: Math.min(count, schema.maxItems ?? count) }, () =>
+        generate(given, schema.items ?? {}, name),
+      );
+    }
+    case "integer":
+    case "number":
+      // Small ones: a size, a pause, an expiry that fits.
+      return Math.min(Math.max(schema.minimum ?? 0, 0) + random.int(0, 20), schema.maximum ?? 1e9);
+    case "boolean":
+      return random.chance(0.5);
+    case "string":
+      return textOf(given, schema, name);
+    default:
+      return null;
+  }
+}
+
+function knownValue({ random, facts }: Given, name: string): unknown {
+  const told = facts?.[name === "job_id" ? "id" : name];
+  if (typeof told === "string" || typeof told === "number") return told;
+  return fixed[name] && random.pick(fixed[name]);
+}
+
+function objectOf(given: Given, schema: Schema): unknown {
+  const { random } = given;
+  const entries = Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const isKnown = wanted.has(name) || (given.facts?.[name] !== undefined && name in given.facts);
+    const leaveOut = !schema.required?.includes(name) && !isKnown && random.chance(leftOutShare);
+    return leaveOut ? [] : [[name, generate(given, property, name)] as const];
+  });
+  if (typeof schema.additionalProperties === "object") {
+    const value = schema.additionalProperties;
+    return Object.fromEntries(
+      Array.from({ length: random.int(0, 3) }, (_, index) => [`FUZZ_${index}`, generate(given, value)]),
+    );
+  }
+  return oneStorage(random, Object.fromEntries(entries));
+}
+
+/** Rules between fields that no schema says: `sync` or the six older fields; what only snapshots have. */
+function oneStorage(random: Random, object: Facts): Facts {
+  if ("command" in object && "container_group_id" in object) {
+    for (const part of ["input", "checkpoint", "output"]) {
+      delete object[`${part}_bucket`];
+      delete object[`${part}_prefix`];
+    }
+    object.sync = random.chance(0.8) ? {} : object.sync && typeof object.sync === "object" ? object.sync : {};
+  }
+  if (object.direction === "upload" || object.direction === "download") {
+    delete object.mode;
+    for (const field of ["min_interval_seconds", "quiet_seconds", "keep"]) delete object[field];
+  }
+  if (object.cursor !== undefined && random.chance(0.9)) {
+    delete object.cursor;
+  }
+  return object;
+}
+
+function textOf({ random, marker }: Given, schema: Schema, name: string): string {
+  if (schema.format === "uuid") return uuid(random);
+  if (schema.format === "uri") return `https://example.invalid/${marker}`;
+  if (schema.format === "date-time") return new Date(1_700_000_000_000 + random.int(0, 1e11)).toISOString();
+  const hex = /^\^\[0-9a-f\]\{(\d+)\}\$$/.exec(schema.pattern ?? "")?.[1];
+  if (hex !== undefined)
+    return Array.from({ length: Number(hex) }, () => random.int(0, 15).toString(16)).join("");
+  if (schema.pattern?.startsWith("^\\d")) return String(random.int(1, 30));
+  if (name === "prefix") return `${marker}/`;
+  if (name === "pattern") return `${marker}.*`;
+  const max = Math.max(schema.maxLength ?? 100, 0);
+  return `${marker}${random.chance(0.3) ? random.pick([" \u{1f415}", "-ü", "-'\";--", "-%s", "-../x"]) : ""}`.slice(
+    0,
+    max,
+  );
+}
+
+function uuid(random: Random): string {
+  const digits = Array.from({ length: 32 }, () => random.int(0, 15).toString(16)).join("");
+  const parts = [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `4${digits.slice(13, 16)}`,
+    `8${digits.slice(17, 20)}`,
+  ];
+  return [...parts, digits.slice(20)].join("-");
+}
