@@ -1,6 +1,14 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+/** The conformance suite: one API for both projects (tools/conformance/setup.ts). */
+const conformance = {
+  environment: "node" as const,
+  globalSetup: ["./tools/conformance/setup.ts"],
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
 /** Three runtimes, one `npm test`: the API on workerd; the agent on Node; tools and end-to-end on Node. */
 export default defineConfig(async () => ({
   test: {
@@ -37,9 +45,27 @@ export default defineConfig(async () => ({
             "test/engine/**/*.test.ts",
             "test/simulation/**/*.test.ts",
             "test/e2e/**/*.test.ts",
+            "test/kelpie-worker/**/*.test.ts",
           ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...conformance,
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          exclude: ["test/conformance/alone/**"],
+        },
+      },
+      {
+        // Clears everything: after all others, since the API is the same.
+        test: {
+          ...conformance,
+          name: "conformance-alone",
+          include: ["test/conformance/alone/**/*.test.ts"],
+          sequence: { groupOrder: 1 },
         },
       },
     ],
