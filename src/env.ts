@@ -9,12 +9,22 @@ export interface Vars {
   R2_BUCKET_NAME?: string;
   R2_ACCESS_KEY_ID?: string;
   R2_SECRET_ACCESS_KEY?: string;
+  SALAD_API_URL?: string;
+  SALAD_JWKS_URL?: string;
+  SALAD_API_KEY?: string;
+  KELPIE_RATE_LIMITS?: string;
 }
 export type Bindings = Env & Vars;
 
 /** An empty variable counts as absent: `--var NAME:` is how one takes a default away. */
 const absentWhenEmpty = (value: unknown) => (value === "" ? undefined : value);
 const optional = (schema: z.ZodString | z.ZodURL) => z.preprocess(absentWhenEmpty, schema.optional());
+
+/** An address that requests with secrets go to, without its final slash. */
+const httpUrl = (fallback: string) =>
+  z
+    .preprocess(absentWhenEmpty, z.url({ protocol: /^https?$/ }).default(fallback))
+    .transform((url) => url.replace(/\/+$/, ""));
 
 /** All four or none: bytes go straight to the bucket only if every URL can be signed. */
 const s3Vars = ["R2_S3_ENDPOINT", "R2_BUCKET_NAME", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] as const;
@@ -29,6 +39,11 @@ const ValidVars = z
     R2_BUCKET_NAME: optional(z.string()),
     R2_ACCESS_KEY_ID: optional(z.string()),
     R2_SECRET_ACCESS_KEY: optional(z.string()),
+    SALAD_API_URL: httpUrl("https://api.salad.com/api/public"),
+    SALAD_JWKS_URL: httpUrl("https://matrix-rest-api.salad.com/.well-known/workload-jwks.json"),
+    /** What no header could carry would fail at each call. */
+    SALAD_API_KEY: optional(z.string().regex(/^[\x21-\x7e]+$/, { error: "must be printable ASCII" })),
+    KELPIE_RATE_LIMITS: z.preprocess(absentWhenEmpty, z.enum(["on", "off"]).default("on")),
   })
   .superRefine((vars, context) => {
     const missing = s3Vars.filter((name) => vars[name] === undefined);
@@ -58,6 +73,18 @@ export interface Config {
   signingKey: string | null;
   /** Goes before `signingKey`. With neither there is no managed storage. */
   s3: S3Access | null;
+  salad: SaladConfig;
+  /** Whether requests are counted, where there are bindings to count with. */
+  rateLimits: boolean;
+}
+
+export interface SaladConfig {
+  /** Salad's public API, without a final slash. */
+  apiUrl: string;
+  /** The keys that sign the tokens of nodes. */
+  jwksUrl: string;
+  /** For what the deployment itself asks of Salad; must reach each organization that has scaling rules. */
+  apiKey: string | null;
 }
 
 const configs = new WeakMap<Bindings, Config>();
@@ -72,6 +99,12 @@ export function configOf(env: Bindings): Config {
     adminKey: vars.data.KELPIE_ADMIN_KEY ?? null,
     signingKey: vars.data.KELPIE_SIGNING_KEY ?? null,
     s3: s3Of(vars.data),
+    salad: {
+      apiUrl: vars.data.SALAD_API_URL,
+      jwksUrl: vars.data.SALAD_JWKS_URL,
+      apiKey: vars.data.SALAD_API_KEY ?? null,
+    },
+    rateLimits: vars.data.KELPIE_RATE_LIMITS === "on",
   };
   configs.set(env, config);
   return config;

@@ -66,7 +66,13 @@ export interface LocalApi {
 export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi> {
   if (options.migrate !== false) await applyMigrations(options);
 
-  const vars = { KELPIE_ADMIN_KEY: localAdminKey, KELPIE_SIGNING_KEY: localSigningKey, ...options.vars };
+  const vars = {
+    KELPIE_ADMIN_KEY: localAdminKey,
+    KELPIE_SIGNING_KEY: localSigningKey,
+    // Benches and fuzzers mean it.
+    KELPIE_RATE_LIMITS: "off",
+    ...options.vars,
+  };
   const ready = Promise.withResolvers<string>();
   const server = runWrangler(
     [

@@ -12,6 +12,7 @@ export const ErrorCode = z.enum([
   "payload_too_large",
   "range_not_satisfiable",
   "upgrade_required",
+  "rate_limited",
   "unavailable",
   "internal",
 ]);

@@ -51,6 +51,10 @@ export const limits = {
   idChars: 256,
   /** Names of users, organizations and projects. */
   nameChars: 128,
+  /** Of one user: a list of them is one answer. */
+  tokens: 1000,
+  /** Ten years: longer is "never", which is said by leaving it out. */
+  tokenSeconds: 315_360_000,
   maxFailures: 1_000_000,
   /** One day: a longer silence than that is no heartbeat. */
   heartbeatIntervalSeconds: 86_400,

@@ -7,14 +7,16 @@ export interface ErrorFacts {
   invalid_request: { problem: string; field?: string; index?: number };
   unauthorized: { problem: string };
   forbidden: { problem: string };
-  not_found: { what: "job" | "user" | "route" | "file" | "upload" };
+  not_found: { what: "job" | "user" | "route" | "file" | "upload" | "token" };
   conflict: { reason: RefusalReason };
   length_required: Record<never, never>;
   precondition_failed: Record<never, never>;
   payload_too_large: { what: "body" | "job"; limitBytes: number; index?: number };
   range_not_satisfiable: Record<never, never>;
   upgrade_required: Record<never, never>;
-  unavailable: Record<never, never>;
+  rate_limited: { retryAfterSeconds: number };
+  /** Default: in a second, without a reason. */
+  unavailable: { problem?: string; retryAfterSeconds?: number };
   internal: Record<never, never>;
 }
 

@@ -5,6 +5,8 @@ interface Identity {
   /** The organization and project of SaladCloud that the credential is bound to; the admin has none. */
   orgName?: string;
   projectName?: string;
+  /** When the credential ends, of a token that does; milliseconds since the epoch. */
+  expiresMs?: number;
 }
 
 /** Whom a request speaks for: the admin, a person or script of an organization, or a node of one container group. */
@@ -20,6 +22,8 @@ export interface AppEnv {
   Bindings: Bindings;
   Variables: {
     principal: Principal;
+    /** Names the credential without telling it: a hash, or the machine of a node of SaladCloud. What is counted per credential is counted by it. */
+    credential: string;
     /** What `readJson` has read. */
     bodyText?: string;
   };

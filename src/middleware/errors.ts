@@ -56,17 +56,29 @@ function respond(c: Context<AppEnv>, fault: Fault): Response {
       return c.json<ErrorBody>({ error: fault.code, message: "this route is a WebSocket" }, 426, {
         Upgrade: "websocket",
       });
-    case "unavailable":
+    case "rate_limited": {
+      const message = "too many requests: wait as long as Retry-After says";
+      return c.json<ErrorBody>(
+        { error: fault.code, message },
+        429,
+        retryAfter(fault.facts.retryAfterSeconds),
+      );
+    }
+    case "unavailable": {
       // Overload and resets pass within seconds; clients add their own backoff.
-      return c.json<ErrorBody>({ error: fault.code, message: "not possible just now, try again" }, 503, {
-        "Retry-After": "1",
-        // Only here is there anything that a page would not be shown.
-        "Access-Control-Expose-Headers": "Retry-After",
-      });
+      const { problem = "not possible just now, try again", retryAfterSeconds = 1 } = fault.facts;
+      return c.json<ErrorBody>({ error: fault.code, message: problem }, 503, retryAfter(retryAfterSeconds));
+    }
     case "internal":
       return c.json<ErrorBody>({ error: fault.code, message: "something went wrong on our side" }, 500);
   }
 }
+
+/** Only here is there anything that a page would not be shown. */
+const retryAfter = (seconds: number) => ({
+  "Retry-After": String(seconds),
+  "Access-Control-Expose-Headers": "Retry-After",
+});
 
 const refusals: Record<RefusalReason, string> = {
   superseded: "another attempt holds the job, or this attempt's lease has ended",

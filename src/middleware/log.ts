@@ -4,6 +4,12 @@ export type LogEvent =
   | "request"
   /** A group's object was not told of new jobs; the next claim finds them within 2 s all the same. */
   | "jobs_added_hint_lost"
+  /** Salad did not say whether a key is good; known callers go on, others wait. */
+  | "salad_unavailable"
+  /** The keys that sign nodes' tokens could not be fetched; those at hand go on. */
+  | "node_keys_unavailable"
+  /** Salad's list of groups was not kept; the next one will be. */
+  | "salad_groups_not_recorded"
   /** A job was answered with D1's heartbeat, since its group's object could not be asked. */
   | "live_lease_unknown";
 

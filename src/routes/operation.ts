@@ -12,16 +12,18 @@ import { z } from "zod";
 import { ErrorBody } from "../contract/index.ts";
 import { type Access, allow, asItself } from "../middleware/access.ts";
 import type { AppEnv } from "../middleware/app-env.ts";
+import { limitRate } from "../middleware/rate-limit.ts";
 import { checkRequest } from "./check-request.ts";
 
 /** A router whose operations reject what their schemas do not allow. */
 export function createRouter() {
   const router = new OpenAPIHono<AppEnv>();
   // The document as zod-openapi makes it, the checks in one step of our own.
-  const register = ({ access, middleware = [], ...route }: Route, handler: Handler<AppEnv>) => {
+  const register = ({ access, unlimited, middleware = [], ...route }: Route, handler: Handler<AppEnv>) => {
     router.openAPIRegistry.registerPath(route);
     const path = route.path.replaceAll(/\/{(.+?)}/g, "/:$1");
-    const checks = [allow(access), ...[middleware].flat(), checkRequest(route.request)];
+    const counted = access === "anyone" || unlimited ? [] : [limitRate(access)];
+    const checks = [allow(access), ...counted, ...[middleware].flat(), checkRequest(route.request)];
     if (access === "agents") checks.push(asItself);
     router.on([route.method], [path], ...checks, handler);
     return router;
@@ -30,8 +32,8 @@ export function createRouter() {
   return router;
 }
 
-/** A documented route says who may use it. */
-export type Route = RouteConfig & { access: Access };
+/** A documented route says who may use it. `unlimited`: the abuse guard lets it pass, since a job would be lost by a 429. */
+export type Route = RouteConfig & { access: Access; unlimited?: true };
 
 /** Ties a handler to its route, both typed by the route's schemas. */
 export function operation<R extends Route>(

@@ -22,6 +22,23 @@ export interface UserRecord {
   created: number;
 }
 
+/** The user of that name, and the organization it is tied to, if it is. Index: users_username. */
+export function readUserNamed(username: string): Statement {
+  return { sql: "SELECT id, organization_id FROM users WHERE username = ?1", params: [username] };
+}
+export interface NamedUserRecord {
+  id: string;
+  organization_id: string | null;
+}
+
+/** Ties a user to an organization's id, once: a second one changes nothing. Index: the key of users. */
+export function tieToOrganization(userId: string, organizationId: string): Statement {
+  return {
+    sql: "UPDATE users SET organization_id = ?2 WHERE id = ?1 AND organization_id IS NULL",
+    params: [userId, organizationId],
+  };
+}
+
 /** All users but the admin with what they have in storage, and every token; the admin's key is no token and stays. */
 export function clearUsers(nowMs: number): Statement[] {
   return [

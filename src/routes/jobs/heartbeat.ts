@@ -11,6 +11,7 @@ const route = createRoute({
   path: "/jobs/{id}/heartbeat",
   tags: ["Agents"],
   access: "agents" as const,
+  unlimited: true as const,
   summary: "Renew the lease of one job",
   middleware: [readJson(limits.bodyBytes)],
   request: { params: JobParams, ...jsonBody(Holder) },

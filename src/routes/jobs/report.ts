@@ -13,6 +13,7 @@ const common = {
   method: "post" as const,
   tags: ["Agents"],
   access: "agents" as const,
+  unlimited: true as const,
   middleware: [readJson(limits.bodyBytes)],
   request: { params: JobParams, ...jsonBody(Report) },
 };

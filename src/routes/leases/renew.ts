@@ -11,6 +11,7 @@ const route = createRoute({
   path: "/leases/renew",
   tags: ["Agents"],
   access: "agents" as const,
+  unlimited: true as const,
   summary: "Renew all leases of an agent in one call",
   middleware: [readJson(limits.bodyBytes)],
   request: jsonBody(RenewalRequest),

@@ -1,7 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { prepare } from "../../db/prepare.ts";
 import { clearUsers } from "../../db/users/users.ts";
-import { forgetTokens } from "../../middleware/authenticate.ts";
+import { forgetUsers } from "../../middleware/authenticate.ts";
 import { operation, refusals } from "../operation.ts";
 
 const route = createRoute({
@@ -15,6 +15,6 @@ const route = createRoute({
 
 export const clearAllUsers = operation(route, async (c) => {
   await c.env.DB.batch(clearUsers(Date.now()).map((statement) => prepare(c.env.DB, statement)));
-  forgetTokens();
+  forgetUsers();
   return c.body(null, 204);
 });

@@ -1,0 +1,92 @@
+/** One call of Salad's public API: bounded in time and bytes, its answer checked, its failure a value. Never retried here. */
+import { z } from "zod";
+import { reasonOf, type SaladAnswer, type SaladRefusal, unavailable } from "./answer.ts";
+import { readTextAtMost } from "./read-text.ts";
+
+/** Whose access a call uses: the caller's own key, or the deployment's. */
+export interface SaladAccess {
+  /** Without a final slash. */
+  apiUrl: string;
+  /** Not empty. */
+  apiKey: string;
+}
+
+/** From sending the request to the last byte of the answer. */
+const timeoutMs = 10_000;
+/** A list of 100 groups, each with some 80 kB of command, environment and readme. */
+const answerBytes = 8 * 1024 * 1024;
+/** An error is a few lines of JSON. */
+const errorBytes = 64 * 1024;
+const detailChars = 300;
+
+/** RFC 9457, of which Salad's specification requires nothing. */
+const Problem = z.object({ title: z.string().nullish(), detail: z.string().nullish() });
+
+/** GETs `path` (with its slash, of names already checked) and expects a 200 with JSON of that schema. */
+export async function getFromSalad<Schema extends z.ZodType>(
+  { apiUrl, apiKey }: SaladAccess,
+  path: string,
+  schema: Schema,
+): Promise<SaladAnswer<z.infer<Schema>>> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    // A redirect would carry the key to wherever it points.
+    const response = await fetch(`${apiUrl}${path}`, {
+      headers: { "Salad-Api-Key": apiKey, Accept: "application/json" },
+      redirect: "manual",
+      signal,
+    });
+    const { status } = response;
+    const text = await readTextAtMost(response.body, status === 200 ? answerBytes : errorBytes, signal);
+    const isHtml = looksLikeHtml(response.headers.get("content-type"), text);
+    if (status !== 200) return refusalOf(status, isHtml, text, apiKey);
+    if (text === null) return unavailable(`an answer of more than ${answerBytes} bytes`, status);
+    return parsed(text, isHtml, schema);
+  } catch {
+    // What was thrown may quote the request, hence our own words.
+    return unavailable(signal.aborted ? `no answer within ${timeoutMs / 1000} s` : "no connection");
+  }
+}
+
+function parsed<Schema extends z.ZodType>(
+  text: string,
+  isHtml: boolean,
+  schema: Schema,
+): SaladAnswer<z.infer<Schema>> {
+  const json = jsonOf(text);
+  if (json === undefined) return unavailable(isHtml ? "HTML" : "not JSON", 200);
+  const checked = schema.safeParse(json);
+  if (checked.success) return { ok: true, value: checked.data };
+  const path = checked.error.issues[0]?.path.map(String).join(".");
+  return unavailable(`not what the API documents, at "${path}"`, 200);
+}
+
+function refusalOf(status: number, isHtml: boolean, text: string | null, apiKey: string): SaladRefusal {
+  const reason = reasonOf(status, isHtml);
+  const problem = isHtml || text === null ? undefined : Problem.safeParse(jsonOf(text)).data;
+  const said = problem?.detail || problem?.title;
+  const detail = said
+    ? oneLine(said.replaceAll(apiKey, "[key]"))
+    : isHtml
+      ? `${status} with HTML`
+      : undefined;
+  return { ok: false, reason, status, ...(detail === undefined ? {} : { detail }) };
+}
+
+function looksLikeHtml(contentType: string | null, text: string | null): boolean {
+  return /\bhtml\b/i.test(contentType ?? "") || /^\s*</.test(text ?? "");
+}
+
+/** `undefined`, which no JSON is, for what is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Cut, without halves of characters. */
+function oneLine(said: string): string {
+  return said.slice(0, detailChars).toWellFormed().replaceAll(/\s+/g, " ").trim();
+}
