@@ -44,6 +44,7 @@ export default defineConfig(async () => ({
             "test/tools/**/*.test.ts",
             "test/engine/**/*.test.ts",
             "test/simulation/**/*.test.ts",
+            "test/salad/**/*.test.ts",
             "test/e2e/**/*.test.ts",
             "test/kelpie-worker/**/*.test.ts",
           ],

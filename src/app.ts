@@ -10,6 +10,7 @@ import { health } from "./routes/health.ts";
 import { jobs } from "./routes/jobs/index.ts";
 import { leases } from "./routes/leases/index.ts";
 import { createRouter } from "./routes/operation.ts";
+import { scalingRules } from "./routes/scaling-rules/index.ts";
 import { storage } from "./routes/storage/index.ts";
 import { storageObject } from "./routes/storage/object.ts";
 import { users } from "./routes/users/index.ts";
@@ -38,6 +39,7 @@ export function createApp() {
   app.route("/", checkpoints);
   app.route("/", storage);
   app.route("/", files);
+  app.route("/", scalingRules);
   app.route("/", users);
   return app;
 }

@@ -6,6 +6,7 @@ export * from "./lease.ts";
 export * from "./limits.ts";
 export * from "./managed-key.ts";
 export * from "./manifest.ts";
+export * from "./scaling.ts";
 export * from "./snapshot.ts";
 export * from "./socket.ts";
 export * from "./storage.ts";

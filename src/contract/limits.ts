@@ -58,6 +58,10 @@ export const limits = {
   maxFailures: 1_000_000,
   /** One day: a longer silence than that is no heartbeat. */
   heartbeatIntervalSeconds: 86_400,
+  /** Instances of one container group: SaladCloud's own bound. */
+  replicas: 500,
+  /** One hour (Kelpie's own bound): instances that idle cost money. */
+  idleThresholdSeconds: 3600,
   /** One day: whoever wants longer pauses submits again. */
   retryDelaySeconds: 86_400,
   priority: 100,

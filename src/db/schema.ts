@@ -95,6 +95,7 @@ export const scalingRules = sqliteTable(
   },
   (t) => [primaryKey({ columns: [t.userId, t.containerGroupId] })],
 );
+export type ScalingRuleRow = InferSelectModel<typeof scalingRules>;
 
 /** What a client's `Idempotency-Key` has already made. Kept for 24 h. */
 export const idempotencyKeys = sqliteTable(

@@ -7,7 +7,7 @@ export interface ErrorFacts {
   invalid_request: { problem: string; field?: string; index?: number };
   unauthorized: { problem: string };
   forbidden: { problem: string };
-  not_found: { what: "job" | "user" | "route" | "file" | "upload" | "token" };
+  not_found: { what: "job" | "user" | "route" | "file" | "upload" | "token" | "scaling rule" };
   conflict: { reason: RefusalReason };
   length_required: Record<never, never>;
   precondition_failed: Record<never, never>;

@@ -1,5 +1,7 @@
 /** Every event that the API logs, by name. One JSON line each: Workers Logs indexes its fields. Never a secret. */
 export type LogEvent =
+  /** Salad's API did not tell whether a container group exists; the rule for it was not made. */
+  | "salad_group_unverified"
   /** A request that was not answered with 2xx. */
   | "request"
   /** A group's object was not told of new jobs; the next claim finds them within 2 s all the same. */

@@ -1,0 +1,30 @@
+/** `npm run salad -- --port N`: the simulated SaladCloud on this machine, until Ctrl-C, with something in it to begin with. */
+import { parseArgs } from "node:util";
+import { SimulatedSalad } from "./simulated-salad.ts";
+
+const { values } = parseArgs({ options: { port: { type: "string", default: "8790" } } });
+const port = Number(values.port);
+if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  console.error("--port must be a number from 0 to 65535");
+  process.exit(2);
+}
+
+const organization = "acme";
+const key = "local-salad-key";
+const salad = await SimulatedSalad.start({ port });
+salad.controls.addOrganization({ name: organization, keys: [key] });
+const group = salad.controls.addGroup({ organization, name: "my-group", replicas: 1 });
+const [instance] = salad.controls.listInstances({ organization });
+
+console.log(`ready: ${salad.url}
+  the API's variables       --var SALAD_API_URL:${salad.apiUrl} --var SALAD_JWKS_URL:${salad.jwksUrl} --var SALAD_API_KEY:${key}
+  organization, project     ${organization}, default
+  Salad-Api-Key             ${key}
+  container group           my-group, ${group.id}
+  its instance, machine     ${instance?.id}, ${instance?.machineId}
+  IMDS of the instance      ${salad.imdsUrl(instance?.id ?? "")}
+  controls                  POST ${salad.url}/control/NAME (test/salad/controls.ts)`);
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void salad.stop().then(() => process.exit(0)));
+}

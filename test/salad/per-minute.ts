@@ -1,0 +1,13 @@
+/** So many of something a minute, for each name. */
+export class PerMinute {
+  readonly #times = new Map<string, number[]>();
+
+  /** Counts one, unless the last minute is full. */
+  admit(name: string, limit: number, nowMs: number): boolean {
+    const recent = (this.#times.get(name) ?? []).filter((timeMs) => timeMs > nowMs - 60_000);
+    const admitted = recent.length < limit;
+    if (admitted) recent.push(nowMs);
+    this.#times.set(name, recent);
+    return admitted;
+  }
+}
