@@ -5,6 +5,10 @@ import { defineConfig } from "vitest/config";
 const conformance = {
   environment: "node" as const,
   globalSetup: ["./tools/conformance/setup.ts"],
+  // Nothing of a file outlives it but the API. Most of the time is waited for leases to end: more workers than cores.
+  isolate: false,
+  pool: "threads" as const,
+  maxWorkers: 4,
   testTimeout: 120_000,
   hookTimeout: 120_000,
 };
@@ -58,6 +62,7 @@ export default defineConfig(async () => ({
           name: "conformance",
           include: ["test/conformance/**/*.test.ts"],
           exclude: ["test/conformance/alone/**"],
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -66,7 +71,7 @@ export default defineConfig(async () => ({
           ...conformance,
           name: "conformance-alone",
           include: ["test/conformance/alone/**/*.test.ts"],
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { projectRoot, vitestEntry } from "../project.ts";
 import { targetEnv } from "./target.ts";
 
-const usage = "usage: npm run conformance -- [--url URL --admin-key KEY [--destructive]]";
+const usage = "usage: npm run conformance -- [--url URL --admin-key KEY [--salad URL] [--destructive]]";
 
 function fail(message: string): never {
   console.error(`${message}\n${usage}`);
@@ -20,6 +20,7 @@ function readOptions() {
   const options = {
     url: { type: "string" },
     "admin-key": { type: "string" },
+    salad: { type: "string" },
     destructive: { type: "boolean" },
   } as const;
   try {
@@ -29,16 +30,23 @@ function readOptions() {
   }
 }
 
-const given = readOptions();
+/** Without a final slash. */
+function httpUrl(name: string, text: string): string {
+  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? "")) fail(`--${name} "${text}" is no http(s) URL`);
+  return text.replace(/\/+$/, "");
+}
+
+const { url, salad, destructive, "admin-key": adminKey } = readOptions();
 let env: Record<string, string> = {};
-if (given.url === undefined) {
-  if (given["admin-key"] !== undefined || given.destructive)
-    fail("--admin-key and --destructive go with --url");
-} else {
-  const adminKey = given["admin-key"] ?? fail("--url needs --admin-key");
-  if (!/^https?:/.test(URL.parse(given.url)?.protocol ?? "")) fail(`--url "${given.url}" is no http(s) URL`);
-  const url = given.url.replace(/\/+$/, "");
-  env = targetEnv({ url, adminKey, destructive: given.destructive ?? false });
+if (url !== undefined) {
+  env = targetEnv({
+    url: httpUrl("url", url),
+    adminKey: adminKey ?? fail("--url needs --admin-key"),
+    destructive: destructive ?? false,
+    saladUrl: salad === undefined ? null : httpUrl("salad", salad),
+  });
+} else if (adminKey !== undefined || salad !== undefined || destructive) {
+  fail("--admin-key, --salad and --destructive go with --url");
 }
 
 const reporter = join(projectRoot, "tools/conformance/reporter.ts");

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Account, OpenApiDocument, Settings } from "../../test/conformance/support/settings.ts";
 import { startLocalApi } from "../local-api.ts";
-import { startSalad } from "./salad.ts";
+import { introduceTo, startSalad } from "./salad.ts";
 import { readTarget, type Target } from "./target.ts";
 
 export interface Stage {
@@ -17,17 +17,14 @@ export interface Stage {
 }
 
 export async function openStage(): Promise<Stage> {
+  const run = crypto.randomUUID().slice(0, 8);
   const target = readTarget(process.env);
-  if (target) {
-    const { hostname } = new URL(target.url);
-    const reachesUs = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
-    return {
-      settings: { ...(await introduce(target)), reachesUs, salad: null },
-      stop: async () => undefined,
-    };
-  }
+  return target ? { settings: await introduce(target, run), stop: async () => undefined } : startStage(run);
+}
+
+async function startStage(run: string): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), "kelpie-conformance-"));
-  const closing: (() => Promise<unknown> | unknown)[] = [
+  const closing: (() => unknown)[] = [
     () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }),
   ];
   const stop = async () => {
@@ -35,24 +32,30 @@ export async function openStage(): Promise<Stage> {
   };
   try {
     const salad = await startSalad();
-    closing.push(() => salad?.stop());
-    const api = await startLocalApi({ persistTo: join(directory, "api"), vars: salad?.vars ?? {} });
+    closing.push(() => salad.stop());
+    const api = await startLocalApi({ persistTo: join(directory, "api"), vars: salad.vars });
     closing.push(() => api.stop());
-    const known = await introduce({ url: api.url, adminKey: api.adminKey, destructive: true });
-    return { settings: { ...known, reachesUs: true, salad: salad?.settings ?? null }, stop };
+    const { url, adminKey } = api;
+    return {
+      settings: await introduce({ url, adminKey, destructive: true, saladUrl: salad.url }, run),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function introduce(target: Target): Promise<Omit<Settings, "reachesUs" | "salad">> {
-  const run = crypto.randomUUID().slice(0, 8);
+/** `run` tells the names of one run from those of another on the same deployment. */
+async function introduce(target: Target, run: string): Promise<Settings> {
+  const { url, adminKey, destructive, saladUrl } = target;
   return {
-    ...target,
+    ...{ url, adminKey, destructive },
+    reachesUs: /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname),
     alice: await createAccount(target, `conformance-${run}-alice`),
     bob: await createAccount(target, `conformance-${run}-bob`),
-    openapi: await readDocument(target.url),
+    salad: saladUrl === null ? null : await introduceTo(saladUrl, run),
+    openapi: await readDocument(url),
   };
 }
 

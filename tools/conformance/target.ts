@@ -6,12 +6,15 @@ export interface Target {
   adminKey: string;
   /** Routes that clear everything may be called. */
   destructive: boolean;
+  /** Of the simulated SaladCloud behind it (scheme, host and port), where there is one. */
+  saladUrl: string | null;
 }
 
 const names = {
   url: "KELPIE_CONFORMANCE_URL",
   adminKey: "KELPIE_CONFORMANCE_ADMIN_KEY",
   destructive: "KELPIE_CONFORMANCE_DESTRUCTIVE",
+  saladUrl: "KELPIE_CONFORMANCE_SALAD_URL",
 };
 
 /** By environment, where no other user of the machine reads the key. */
@@ -20,6 +23,7 @@ export function targetEnv(target: Target): Record<string, string> {
     [names.url]: target.url,
     [names.adminKey]: target.adminKey,
     [names.destructive]: target.destructive ? "1" : "",
+    [names.saladUrl]: target.saladUrl ?? "",
   };
 }
 
@@ -27,5 +31,10 @@ export function targetEnv(target: Target): Record<string, string> {
 export function readTarget(env: NodeJS.ProcessEnv): Target | null {
   const url = env[names.url];
   if (!url) return null;
-  return { url, adminKey: env[names.adminKey] ?? "", destructive: env[names.destructive] === "1" };
+  return {
+    url,
+    adminKey: env[names.adminKey] ?? "",
+    destructive: env[names.destructive] === "1",
+    saladUrl: env[names.saladUrl] || null,
+  };
 }

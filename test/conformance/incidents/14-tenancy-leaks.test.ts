@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { call, expectError } from "../support/call.ts";
 import { needSalad, promise } from "../support/promise.ts";
 import { openQueue } from "../support/queue.ts";
-import { createGroup, createNode, nodeIdentity, saladKey } from "../support/salad.ts";
+import { createGroup, nodeIdentity, nodeOf, saladKey } from "../support/salad.ts";
 import { settings } from "../support/settings.ts";
 import type { Job } from "../support/wire.ts";
 
@@ -30,10 +30,10 @@ promise("7.14", "Tenants do not leak: neither through a group's id nor through a
   it("a node speaks for its own machine, group and project alone", async (context) => {
     const salad = needSalad(context);
     const { organization, project } = salad;
-    const group = await createGroup(salad, organization, project);
-    const { machineId, token } = await createNode(salad, organization, project, group);
-    // Whoever has listed the groups of a project has told the API which are there.
-    const headers = saladKey(salad.apiKey, organization, project);
+    const group = await createGroup(salad);
+    const { machineId, token } = await nodeOf(salad, group);
+    // A key that is new to the API makes it list the project's groups, and so learn whose this one is.
+    const headers = saladKey(await createApiKey(salad), organization, project);
     await call("GET", "/users/me", { headers });
     const claim = (machine: string, groupId: string, ofProject = project) => {
       const query = new URLSearchParams({ machine_id: machine, container_group_id: groupId });
@@ -42,13 +42,14 @@ promise("7.14", "Tenants do not leak: neither through a group's id nor through a
     expect((await claim(machineId, group.id)).status).toBe(200);
     expectError(await claim(randomUUID(), group.id), 403);
     expectError(await claim(machineId, randomUUID()), 403);
+    expectError(await claim(machineId, group.id, salad.otherProject), 403);
   });
 
   it("a node may claim and report, and nothing else", async (context) => {
     const salad = needSalad(context);
-    const { organization, project } = salad;
-    const group = await createGroup(salad, organization, project);
-    const { token } = await createNode(salad, organization, project, group);
+    const { project } = salad;
+    const group = await createGroup(salad);
+    const { token } = await nodeOf(salad, group);
     const headers = nodeIdentity(token, project);
     const body = { command: "true", container_group_id: group.id, sync: {} };
     expectError(await call("POST", "/jobs", { headers, body }), 403);
@@ -64,7 +65,7 @@ promise("7.14", "Tenants do not leak: neither through a group's id nor through a
   it("workload id and organization's name are no credential", async (context) => {
     const salad = needSalad(context);
     const { organization, project } = salad;
-    const group = await createGroup(salad, organization, project);
+    const group = await createGroup(salad);
     expectError(await call("GET", "/users/me", { headers: saladKey(group.id, organization, project) }), 403);
     expectError(await call("GET", "/users/me", { headers: nodeIdentity(group.id, project) }), 403);
     expectError(await call("GET", "/users/me", { key: group.id }), 403);

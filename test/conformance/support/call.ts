@@ -1,4 +1,5 @@
 /** Raw HTTP. Every answer is held against the API's own document, where it serves one. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { checkAnswer } from "./openapi.ts";
 import { settings } from "./settings.ts";
@@ -26,10 +27,24 @@ export interface CallOptions {
 /** The API may be away for this long before a call counts as hanging. */
 const timeoutMs = 60_000;
 
+/** Refused for haste, it waits as long as it is told to: a deployment's abuse guard is no fault. */
 export async function call<T = unknown>(
   method: string,
   path: string,
-  { key, headers = {}, body, raw, undocumented = false }: CallOptions = {},
+  options: CallOptions = {},
+): Promise<Answer<T>> {
+  for (let tried = 1; ; tried++) {
+    const answer = await callOnce<T>(method, path, options);
+    const seconds = Number(answer.headers.get("retry-after"));
+    if (answer.status !== 429 || !(seconds > 0 && seconds <= 60) || tried > 3) return answer;
+    await sleep(seconds * 1000);
+  }
+}
+
+async function callOnce<T>(
+  method: string,
+  path: string,
+  { key, headers = {}, body, raw, undocumented = false }: CallOptions,
 ): Promise<Answer<T>> {
   const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
   const response = await fetch(`${settings.url}${path}`, {

@@ -1,7 +1,8 @@
 /** One promise of the contract: a file's only one, and its name in the report. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, type TestContext } from "vitest";
+import { afterAll, describe, expect, it, type TestContext } from "vitest";
+import { clearQueues } from "./queue.ts";
 import { type SaladSettings, settings } from "./settings.ts";
 
 /**
@@ -9,7 +10,10 @@ import { type SaladSettings, settings } from "./settings.ts";
  * leases to end.
  */
 export function promise(source: string, says: string, checks: () => void): void {
-  describe.concurrent(`${source} · ${says}`, { timeout: 120_000 }, checks);
+  describe.concurrent(`${source} · ${says}`, { timeout: 120_000 }, () => {
+    afterAll(clearQueues);
+    checks();
+  });
 }
 
 /** A promise that no HTTP request can show. Says where it is held instead, and fails when that is gone. */

@@ -1,7 +1,7 @@
 /** A queue of its own for each test, asked as people and as Kelpie's workers ask. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, expect } from "vitest";
+import { expect } from "vitest";
 import { type Answer, call } from "./call.ts";
 import { settings } from "./settings.ts";
 import type { Job } from "./wire.ts";
@@ -9,13 +9,13 @@ import type { Job } from "./wire.ts";
 /** The shortest that the contract knows, in seconds. A worker's lease is twice as long, and a little. */
 export const shortestInterval = 1;
 
-/** Groups that this file has used: emptied at its end, so that a shared deployment keeps no open job of ours. */
 const used: { key: string; group: string }[] = [];
-afterAll(async () => {
+/** Empties the queues that a file has used, so that a shared deployment keeps no open job of ours. */
+export async function clearQueues(): Promise<void> {
   for (const { key, group } of used.splice(0)) {
     await call("DELETE", `/jobs/container-groups/${group}`, { key, undocumented: true });
   }
-});
+}
 
 export interface Queue {
   readonly key: string;

@@ -18,7 +18,7 @@ export interface Rules {
 export async function openRules(salad: SaladSettings): Promise<Rules> {
   const { apiKey, organization, project } = salad;
   const headers = saladKey(apiKey, organization, project);
-  const group = await createGroup(salad, organization, project);
+  const group = await createGroup(salad);
   const path = `/scaling-rules/${group.id}`;
   const plain = { min_replicas: 0, max_replicas: 5, idle_threshold_seconds: 60 };
   return {

@@ -26,8 +26,8 @@ export interface Account {
 
 /** What there is on the simulated SaladCloud. The suite only speaks HTTP with it. */
 export interface SaladSettings {
-  /** Takes `POST /tokens`, `/faults`, `/calls` …: see ./salad.ts. */
-  controlUrl: string;
+  /** Its controls are below /control, the metadata services of its nodes below /imds. */
+  url: string;
   organization: string;
   project: string;
   apiKey: string;
