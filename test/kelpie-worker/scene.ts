@@ -78,6 +78,7 @@ export class Scene {
   }
 
   job = (id: string) => this.#client.job(id);
+  /** Oldest first. */
   attempts = async (id: string) =>
     (await this.#client.attempts(id)).map(({ machine_id, end }) => [machine_id, end]);
 
@@ -162,18 +163,20 @@ export function openObjects(s3Endpoint: string) {
   const { accessKeyId, secretAccessKey, region, bucket } = localBucket;
   const aws = new AwsClient({ accessKeyId, secretAccessKey, region, service: "s3" });
   const urlOf = (key: string) => `${s3Endpoint}/${bucket}/${key}`;
+  /** Undefined: no such object. */
+  async function bytes(key: string): Promise<Buffer | undefined> {
+    const answer = await aws.fetch(urlOf(key));
+    const content = Buffer.from(await answer.arrayBuffer());
+    if (answer.status === 404) return undefined;
+    if (!answer.ok) throw new Error(`GET ${key}: ${answer.status} ${content}`);
+    return content;
+  }
   return {
     async put(key: string, body: string): Promise<void> {
       const answer = await aws.fetch(urlOf(key), { method: "PUT", body });
       if (!answer.ok) throw new Error(`PUT ${key}: ${answer.status} ${await answer.text()}`);
     },
-    /** Undefined: no such object. */
-    async get(key: string): Promise<string | undefined> {
-      const answer = await aws.fetch(urlOf(key));
-      const text = await answer.text();
-      if (answer.status === 404) return undefined;
-      if (!answer.ok) throw new Error(`GET ${key}: ${answer.status} ${text}`);
-      return text;
-    },
+    bytes,
+    get: async (key: string) => (await bytes(key))?.toString(),
   };
 }
