@@ -14,6 +14,7 @@ import { scalingRules } from "./routes/scaling-rules/index.ts";
 import { storage } from "./routes/storage/index.ts";
 import { storageObject } from "./routes/storage/object.ts";
 import { users } from "./routes/users/index.ts";
+import { webhooks } from "./routes/webhooks/index.ts";
 import { work } from "./routes/work/index.ts";
 
 /** Assembles the app. Nothing behind `authenticate` is reachable without a credential, known route or not. */
@@ -41,5 +42,6 @@ export function createApp() {
   app.route("/", files);
   app.route("/", scalingRules);
   app.route("/", users);
+  app.route("/", webhooks);
   return app;
 }

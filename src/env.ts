@@ -5,6 +5,7 @@ import { z } from "zod";
 export interface Vars {
   KELPIE_ADMIN_KEY?: string;
   KELPIE_SIGNING_KEY?: string;
+  KELPIE_PRIVATE_WEBHOOKS?: string;
   R2_S3_ENDPOINT?: string;
   R2_BUCKET_NAME?: string;
   R2_ACCESS_KEY_ID?: string;
@@ -35,6 +36,7 @@ const ValidVars = z
     KELPIE_ADMIN_KEY: optional(z.string().min(8)),
     /** Whoever guesses it writes anywhere in the bucket. */
     KELPIE_SIGNING_KEY: optional(z.string().min(16)),
+    KELPIE_PRIVATE_WEBHOOKS: z.preprocess(absentWhenEmpty, z.enum(["allow", "refuse"]).default("refuse")),
     R2_S3_ENDPOINT: optional(z.url({ protocol: /^https?$/ })),
     R2_BUCKET_NAME: optional(z.string()),
     R2_ACCESS_KEY_ID: optional(z.string()),
@@ -69,8 +71,10 @@ export interface S3Access {
 export interface Config {
   /** The admin's `X-Kelpie-Key`; without one there is no admin. */
   adminKey: string | null;
-  /** Signs the storage URLs that the API serves itself. */
+  /** Signs the storage URLs that the API serves itself; the secrets of webhooks derive from it. */
   signingKey: string | null;
+  /** Whether webhooks may go to private addresses and local names. */
+  privateWebhooks: boolean;
   /** Goes before `signingKey`. With neither there is no managed storage. */
   s3: S3Access | null;
   salad: SaladConfig;
@@ -98,6 +102,7 @@ export function configOf(env: Bindings): Config {
   const config: Config = {
     adminKey: vars.data.KELPIE_ADMIN_KEY ?? null,
     signingKey: vars.data.KELPIE_SIGNING_KEY ?? null,
+    privateWebhooks: vars.data.KELPIE_PRIVATE_WEBHOOKS === "allow",
     s3: s3Of(vars.data),
     salad: {
       apiUrl: vars.data.SALAD_API_URL,

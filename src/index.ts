@@ -1,5 +1,6 @@
 /** What the runtime enters: requests, the minute's cron, the Durable Object. */
 import { createApp } from "./app.ts";
+import { deliver } from "./cron/deliver.ts";
 import { sweep } from "./cron/sweep.ts";
 import { sweepStorage } from "./cron/sweep-storage.ts";
 
@@ -11,7 +12,7 @@ export default {
   fetch: app.fetch,
   scheduled: async (_controller, env) => {
     // Side by side: neither waits for the other, nor falls with it. The runtime hears of the first failure afterwards.
-    const outcomes = await Promise.allSettled([sweep(env), sweepStorage(env)]);
+    const outcomes = await Promise.allSettled([sweep(env), sweepStorage(env), deliver(env)]);
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   },
 } satisfies ExportedHandler<Env>;

@@ -36,7 +36,7 @@ export interface LocalApiOptions {
   port?: number;
   /** Default 127.0.0.1. */
   ip?: string;
-  /** Over the defaults of `KELPIE_ADMIN_KEY` and `KELPIE_SIGNING_KEY`. */
+  /** Over the defaults of `KELPIE_ADMIN_KEY`, `KELPIE_SIGNING_KEY` and `KELPIE_PRIVATE_WEBHOOKS`. */
   vars?: Record<string, string>;
   /** More arguments for `wrangler dev`. */
   devArguments?: string[];
@@ -71,6 +71,8 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
     KELPIE_SIGNING_KEY: localSigningKey,
     // Benches and fuzzers mean it.
     KELPIE_RATE_LIMITS: "off",
+    // Receivers of webhooks are on this machine too.
+    KELPIE_PRIVATE_WEBHOOKS: "allow",
     ...options.vars,
   };
   const ready = Promise.withResolvers<string>();

@@ -13,3 +13,4 @@ export * from "./storage.ts";
 export * from "./sync.ts";
 export { utf8Bytes } from "./text.ts";
 export * from "./user.ts";
+export * from "./webhook.ts";

@@ -59,6 +59,15 @@ export const JobSubmission = z
       .default(30)
       .describe("Seconds; a lease lasts twice as long"),
     webhook: HttpUrl.nullish(),
+    webhook_events: atMost(
+      WebhookEvent.options.length,
+      z
+        .array(WebhookEvent)
+        .min(1)
+        .refine((events) => new Set(events).size === events.length, { error: "names an event twice" }),
+    )
+      .nullish()
+      .describe("What the webhook is told; null: running, completed and failed"),
     compression: z.boolean().default(false),
     retry_delay_seconds: z
       .int()
@@ -108,6 +117,10 @@ export const Job = z.object({
   max_failures: z.int(),
   heartbeat_interval: z.int().describe("Seconds"),
   webhook: z.string().nullable(),
+  webhook_events: z
+    .array(WebhookEvent)
+    .nullable()
+    .describe("What the webhook is told; null: running, completed and failed"),
   compression: z.boolean(),
   retry_delay_seconds: z.int().describe("Seconds"),
   priority: z.int(),

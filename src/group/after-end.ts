@@ -4,6 +4,7 @@ import type { Ended } from "./intents.ts";
 
 export function afterEnd(ctx: GroupContext, { write, job }: Ended): void {
   const { kind, jobId, attempt, machineId } = write;
+  if (write.webhook !== false) ctx.ports.outbox?.written(jobId);
   // Whoever reported the end knows of it.
   if (machineId !== null && attempt > 0 && (kind === "canceled" || kind === "interrupted")) {
     ctx.ports.agents?.ended({ jobId, attempt, machineId }, kind === "canceled" ? "canceled" : "superseded");

@@ -58,7 +58,7 @@ async function cancelWithoutLease(
     return { ok: false, reason: refusalOf(standing) };
   }
   const nowMs = ctx.ports.nowMs();
-  const job = { jobId, attempt: standing.attempt, machineId: null };
+  const job = { jobId, attempt: standing.attempt, machineId: null, webhook: standing.has_webhook === 1 };
   const write = endWithoutLease(job, "canceled", ctx.ports.operationId(), nowMs);
   ctx.rows.insert(barringRow(write));
   ctx.armAlarm(nowMs + openRetryMs);

@@ -62,6 +62,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
       commandStartedMs: null,
       progress: 0,
       extended: false,
+      webhook: candidate.webhook,
     };
     ctx.rows.insert(row);
     ctx.armAlarm(nowMs + openRetryMs);

@@ -4,6 +4,8 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { d1Port } from "../db/prepare.ts";
+import { Courier } from "../webhooks/courier.ts";
+import { webhookPorts } from "../webhooks/worker-ports.ts";
 import { Engine } from "./engine.ts";
 import type { SqlValue } from "./ports.ts";
 import type * as protocol from "./protocol.ts";
@@ -30,6 +32,7 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
         },
       },
       agents: this.#sockets,
+      outbox: new Courier(webhookPorts(env)),
       nowMs: () => Date.now(),
       operationId: () => crypto.randomUUID(),
       leaseToken: () => randomToken(),

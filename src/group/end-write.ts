@@ -28,13 +28,14 @@ export function endWriteOf(
     diedEarly:
       kind === "interrupted" ? diedEarly({ ...row, lastSeenMs: row.renewedMs ?? row.grantedMs }) : null,
     banUntilMs: kind === "failed" ? nowMs + banMs : null,
+    webhook: row.webhook,
     ...told(facts),
   };
 }
 
 /** The batch that ends a job without a lease row: one that waits, that nobody has claimed, or whose row was lost. */
 export function endWithoutLease(
-  job: { jobId: string; attempt: number; machineId: string | null },
+  job: { jobId: string; attempt: number; machineId: string | null; webhook: boolean },
   kind: EndKind,
   opId: string,
   nowMs: number,
@@ -94,5 +95,6 @@ export function barringRow(write: EndWrite): LeaseRow {
     renewedMs: null,
     flushedMs: write.nowMs,
     extended: false,
+    webhook: write.webhook,
   };
 }

@@ -96,6 +96,7 @@ export class Intents {
       machineId: row.machineId ?? "",
       instanceId: row.instanceId,
       nowMs,
+      webhook: row.webhook !== false,
     };
     let failed: string | undefined;
     try {
@@ -156,6 +157,7 @@ export class Intents {
       expiresMs: nowMs + (byToken ? provisionalMs : termMs),
       acknowledgedMs: byToken ? null : nowMs,
     });
+    if (row.webhook !== false) this.#ports.outbox?.written(row.jobId);
     return confirmed ? { kind: "granted", job } : { kind: "unknown" };
   }
 

@@ -44,11 +44,13 @@ export interface LeaseRow {
   progress: number;
   /** Its expiry was doubted and put off once; a renewal forgets that. */
   extended: boolean;
+  /** The job has a webhook; null in a row from before this was kept: not known. */
+  webhook: boolean | null;
 }
 
 const columns = `job_id, attempt, phase, op_id, ending, claim_id, machine_id, instance_id, token, interval_ms, term_ms,
   base_heartbeats, beats, granted_ms, expires_ms, acknowledged_ms, renewed_ms, flushed_ms,
-  command_started_ms, progress, extended`;
+  command_started_ms, progress, extended, webhook`;
 
 /** The last renewal of a held lease, as this life of the object knows it. */
 interface Renewed {
@@ -68,6 +70,10 @@ export class LeaseRows {
   constructor(sql: SqlPort) {
     this.#sql = sql;
     for (const statement of schema) sql.exec(statement);
+    for (const { table, column, type } of laterColumns) {
+      const known = sql.exec(`SELECT 1 FROM pragma_table_info(?) WHERE name = ?`, table, column);
+      if (known.length === 0) sql.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+    }
   }
 
   get(jobId: string): LeaseRow | undefined {
@@ -142,7 +148,7 @@ export class LeaseRows {
   insert(row: LeaseRow): void {
     this.#renewed.delete(row.jobId);
     this.#sql.exec(
-      `INSERT INTO leases (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO leases (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.jobId,
       row.attempt,
       row.phase,
@@ -164,6 +170,7 @@ export class LeaseRows {
       row.commandStartedMs,
       row.progress,
       row.extended ? 1 : 0,
+      row.webhook === null ? null : Number(row.webhook),
     );
   }
 
@@ -368,6 +375,9 @@ const schema = [
   ) WITHOUT ROWID`,
 ];
 
+/** What tables made by an earlier version lack. */
+const laterColumns = [{ table: "leases", column: "webhook", type: "INTEGER" }];
+
 function leaseFromRecord(record: SqlRecord): LeaseRow {
   return {
     jobId: record.job_id as string,
@@ -391,5 +401,6 @@ function leaseFromRecord(record: SqlRecord): LeaseRow {
     progress: record.progress as number,
     flushedMs: record.flushed_ms as number,
     extended: record.extended === 1,
+    webhook: record.webhook === null ? null : record.webhook === 1,
   };
 }

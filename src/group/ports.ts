@@ -29,6 +29,12 @@ export interface AgentsPort {
   ended(lease: { jobId: string; attempt: number; machineId: string }, reason?: RefusalReason): void;
 }
 
+/** Of what D1 has recorded for webhooks. A hint: whatever is due and nobody sends, the minute's cron does (docs/webhooks.md). */
+export interface OutboxPort {
+  /** The outbox may have news of this job. Does not wait for anything. */
+  written(jobId: string): void;
+}
+
 /** One line per thing worth telling an operator; `event` is from a fixed list. */
 export interface EngineEvent {
   severity: "info" | "warning" | "error";
@@ -53,6 +59,8 @@ export interface Ports {
   alarm: AlarmPort;
   /** Absent: no agent has a socket. */
   agents?: AgentsPort;
+  /** Absent: the cron alone sends. */
+  outbox?: OutboxPort;
   nowMs(): number;
   /** A new operation id. */
   operationId(): string;

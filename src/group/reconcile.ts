@@ -52,6 +52,7 @@ async function adopt(ctx: GroupContext, jobIds: string[]): Promise<string[]> {
       commandStartedMs: null,
       progress: 0,
       extended: false,
+      webhook: record.has_webhook === 1,
     });
     ctx.armAlarm(nowMs + termMs);
     adopted.push(record.id);

@@ -99,6 +99,7 @@ function adoptHolder(ctx: GroupContext, caller: Caller, standing: Standing): Ren
     commandStartedMs: null,
     progress: 0,
     extended: false,
+    webhook: standing.has_webhook === 1,
   });
   ctx.armAlarm(nowMs + termMs);
   ctx.ports.log({

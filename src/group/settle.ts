@@ -85,7 +85,7 @@ async function settleWithoutLease(
   const unclaimed = standing.attempt === 0 && standing.status === "pending";
   if (unclaimed ? kind !== "released" && holder.attempt === undefined : isCurrent(standing, holder)) {
     const { attempt } = standing;
-    const job = { jobId, attempt, machineId: holder.machineId };
+    const job = { jobId, attempt, machineId: holder.machineId, webhook: standing.has_webhook === 1 };
     const write = endWithoutLease(job, kind, ctx.ports.operationId(), ctx.ports.nowMs(), request.facts);
     ctx.rows.insert(barringRow(write));
     return finish(ctx, write);

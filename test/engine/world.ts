@@ -33,6 +33,8 @@ export class World {
   /** What connected agents were told. */
   woken = 0;
   readonly told: string[] = [];
+  /** Jobs whose webhooks may have news. */
+  readonly written: string[] = [];
   /** Asked before each batch; what it returns happens. */
   faultOf: (statements: Statement[]) => Fault | undefined = () => undefined;
   /** Runs between a batch's application and its answer: what others do while the engine waits. */
@@ -78,6 +80,7 @@ export class World {
       operationId: () => `op-${++this.#serial}`,
       leaseToken: () => `token-${++this.#serial}`,
       log: (event) => this.events.push(event),
+      outbox: { written: (jobId) => this.written.push(jobId) },
       agents: {
         wake: (count) => {
           this.woken += count;
@@ -164,6 +167,20 @@ export class World {
 
   attempts(id: string): SqlRecord[] {
     return this.d1.prepare("SELECT * FROM attempts WHERE job_id = ? ORDER BY number").all(id) as SqlRecord[];
+  }
+
+  /** What the job's webhook is to be told, by number: "event/attempt". */
+  outbox(id: string): string[] {
+    const rows = this.d1.prepare("SELECT * FROM deliveries WHERE job_id = ? ORDER BY number").all(id);
+    return rows.map(({ number, event, attempt }, at) => {
+      if (number !== at + 1) throw new Error(`number ${number} in place ${at + 1}`);
+      return `${event}/${attempt}`;
+    });
+  }
+
+  /** The object's storage, as an earlier version of it left it. */
+  get storage(): DatabaseSync {
+    return this.#object;
   }
 
   leases(): SqlRecord[] {

@@ -28,7 +28,7 @@ async function mutate(name: string): Promise<MutationResult> {
 it("every rule of the protocol has its mutants", () => {
   const rules = new Set(mutants.map(({ rule }) => rule));
   expect(rules).toEqual(
-    new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, "Grants", "Commit", "Retention", "Resume"]),
+    new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, "Grants", "Commit", "Retention", "Resume", "Outbox"]),
   );
   expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
 });

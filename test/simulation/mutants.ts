@@ -10,6 +10,7 @@
  * meets the same end already there, or an ended attempt, so what hangs on its operation (the attempt's end, the ban) has to
  * lose the object's storage as well to do harm; the same is true of a zombie's report on its machine's next attempt.
  */
+import { outboxMutants } from "./outbox-mutants.ts";
 import type { ScenarioName } from "./scenario.ts";
 import { storageMutants } from "./storage-mutants.ts";
 
@@ -21,8 +22,8 @@ export interface Edit {
 
 export interface Mutant extends Edit {
   name: string;
-  /** A number: of the lease protocol, docs/leases.md. A heading: of docs/storage.md. */
-  rule: number | "Grants" | "Commit" | "Retention" | "Resume";
+  /** A number: of the lease protocol, docs/leases.md. A heading: of docs/storage.md, or docs/webhooks.md ("The outbox"). */
+  rule: number | "Grants" | "Commit" | "Retention" | "Resume" | "Outbox";
   /** A second guard of the same rule: it takes both to break it. */
   and?: Edit;
   /** Where it shows soonest. */
@@ -406,4 +407,5 @@ export const mutants: Mutant[] = [
   },
 
   ...storageMutants,
+  ...outboxMutants,
 ];

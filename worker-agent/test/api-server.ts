@@ -216,6 +216,7 @@ const blankJob: Job = {
   max_failures: 3,
   heartbeat_interval: 30,
   webhook: null,
+  webhook_events: null,
   compression: false,
   priority: 0,
   retry_delay_seconds: 0,

@@ -9,6 +9,9 @@ export function clearJobs(nowMs: number): Statement[] {
   const all = { sql: "SELECT id FROM jobs", params: [] };
   return [
     ...discardJobsStorage(all, nowMs + garbageDelayMs),
-    ...["bans", "attempts", "jobs"].map((table) => ({ sql: `DELETE FROM ${table}`, params: [] })),
+    ...["deliveries", "bans", "attempts", "jobs"].map((table) => ({
+      sql: `DELETE FROM ${table}`,
+      params: [],
+    })),
   ];
 }

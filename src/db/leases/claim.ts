@@ -3,6 +3,7 @@
  * fence here is D1's own word: still pending, no newer attempt, machine not banned.
  */
 import type { Statement } from "../statement.ts";
+import { recordEvent } from "../webhooks/outbox.ts";
 
 export interface ClaimWrite {
   opId: string;
@@ -11,10 +12,12 @@ export interface ClaimWrite {
   machineId: string;
   instanceId: string | null;
   nowMs: number;
+  /** The job has a webhook. */
+  webhook: boolean;
 }
 
 /**
- * First statement: the fenced update; its rows are the claimed job, whole. Second: the attempt, hanging on the
+ * First statement: the fenced update; its rows are the claimed job, whole. Then the attempt and what the webhook is told, hanging on the
  * operation id, because an update of 0 rows does not stop its batch (rule 2).
  */
 export function claimJob(write: ClaimWrite): Statement[] {
@@ -33,6 +36,7 @@ export function claimJob(write: ClaimWrite): Statement[] {
             SELECT id, attempt, machine_id, ?2, ?3, managed FROM jobs WHERE id = ?1 AND last_op = ?4`,
       params: [write.jobId, write.instanceId, write.nowMs, write.opId],
     },
+    ...(write.webhook ? [recordEvent(write.jobId, write.opId, write.nowMs, false)] : []),
   ];
 }
 

@@ -1,9 +1,10 @@
 /**
- * Every way in which an attempt ends, as one fenced batch: the job's row, the attempt's row, the ban. Repeating a
+ * Every way in which an attempt ends, as one fenced batch: the job's row, the attempt's row, the ban, the webhook's event. Repeating a
  * batch is harmless: the fence lets it through once, and the side effects of a repeat write what is already there.
  */
 import { maxRetryDelaySeconds, quarantineAttempts, quarantineMachines } from "../../domain/retry.ts";
 import type { Statement } from "../statement.ts";
+import { recordEvent } from "../webhooks/outbox.ts";
 
 /** More machines of a streak than this tell nothing new. */
 const longestStreak = 50;
@@ -39,6 +40,8 @@ export interface EndWrite {
   reason: string | null;
   bytesDownloaded: number | null;
   bytesUploaded: number | null;
+  /** The job has a webhook; null, or not there in a row of before: nobody knows. */
+  webhook: boolean | null;
 }
 
 /** The streak of early deaths with this one: a value of the job's row. */
@@ -78,7 +81,7 @@ function fenceOf(write: EndWrite): string {
 
 /**
  * The first statement's rows (`id, status`) say whether it was applied; the others hang on the operation id.
- * Indexes: jobs_id, and the keys of attempts and bans.
+ * Indexes: jobs_id, and the keys of attempts and bans; those of recordEvent.
  */
 export function endAttempt(write: EndWrite): Statement[] {
   const sql = `UPDATE jobs SET ${transitions[write.kind]}, last_op = ?3, machine_id = COALESCE(?4, machine_id),
@@ -131,6 +134,9 @@ export function endAttempt(write: EndWrite): Statement[] {
       params: [write.jobId, write.machineId, write.banUntilMs, write.opId],
     });
   }
+  if (write.webhook !== false) {
+    statements.push(recordEvent(write.jobId, write.opId, write.nowMs, write.kind !== "failed"));
+  }
   return statements;
 }
 
@@ -146,7 +152,7 @@ function highestParameter(sql: string): number {
 export function readStanding(jobId: string, machineId: string | null, attempt: number | null): Statement {
   return {
     sql: `SELECT j.user_id, j.container_group_id, j.status, j.attempt, j.machine_id, j.last_op,
-                 j.heartbeat_interval, j.num_heartbeats,
+                 j.heartbeat_interval, j.num_heartbeats, j.webhook IS NOT NULL AS has_webhook,
                  a.number AS its_number, a.machine_id AS its_machine_id, a."end" AS its_end, a.end_op AS its_end_op,
                  a.acknowledged AS its_acknowledged,
                  EXISTS (SELECT 1 FROM bans b WHERE b.job_id = j.id AND b.machine_id = ?2) AS banned
@@ -167,6 +173,7 @@ export interface Standing {
   last_op: string | null;
   heartbeat_interval: number;
   num_heartbeats: number;
+  has_webhook: number;
   its_number: number | null;
   its_machine_id: string | null;
   its_end: string | null;

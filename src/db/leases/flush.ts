@@ -38,7 +38,8 @@ export function flushLeases(leases: FlushedLease[]): Statement[] {
 /** Which of these jobs are running, and in which attempt, with what an adoption needs. Index: jobs_id. */
 export function readRunningOf(jobIds: string[]): Statement {
   return {
-    sql: `SELECT j.id, j.attempt, j.machine_id, j.heartbeat_interval, j.num_heartbeats, a.acknowledged
+    sql: `SELECT j.id, j.attempt, j.machine_id, j.heartbeat_interval, j.num_heartbeats, a.acknowledged,
+            j.webhook IS NOT NULL AS has_webhook
           FROM json_each(?1) v JOIN jobs j ON j.id = v.value
             LEFT JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
           WHERE j.status = 'running'`,
@@ -54,4 +55,5 @@ export interface RunningRecord {
   heartbeat_interval: number;
   num_heartbeats: number;
   acknowledged: number | null;
+  has_webhook: number;
 }

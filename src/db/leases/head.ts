@@ -12,6 +12,8 @@ export interface Candidate {
   bannedMachineIds: string[];
   /** Uses managed storage, which only agents with a claim id know. */
   managed: boolean;
+  /** Has a webhook that may want to hear of its attempts. */
+  webhook: boolean;
 }
 
 const order = "ORDER BY priority DESC, fresh, created, available_at, seq";
@@ -19,7 +21,7 @@ const order = "ORDER BY priority DESC, fresh, created, available_at, seq";
 export function readHead(userId: string, containerGroupId: string, nowMs: number, limit: number): Statement {
   return {
     // 'pending' stands in the text, not as a parameter: only so can SQLite use the partial index.
-    sql: `SELECT id, attempt, priority, managed,
+    sql: `SELECT id, attempt, priority, managed, webhook IS NOT NULL AS has_webhook,
             (SELECT json_group_array(machine_id) FROM bans WHERE job_id = jobs.id AND expires > ?3) AS banned
           FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
             AND available_at <= ?3 ${order} LIMIT ?4`,
@@ -36,7 +38,7 @@ export function readHeadFor(
   limit: number,
 ): Statement {
   return {
-    sql: `SELECT id, attempt, priority, managed, '[]' AS banned
+    sql: `SELECT id, attempt, priority, managed, webhook IS NOT NULL AS has_webhook, '[]' AS banned
           FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
             AND available_at <= ?3
             AND NOT EXISTS (SELECT 1 FROM bans WHERE job_id = jobs.id AND machine_id = ?4 AND expires > ?3)
@@ -53,5 +55,6 @@ export function candidateFromRecord(record: Record<string, unknown>): Candidate 
     priority: record.priority as number,
     bannedMachineIds: JSON.parse(record.banned as string) as string[],
     managed: record.managed === 1,
+    webhook: record.has_webhook === 1,
   };
 }

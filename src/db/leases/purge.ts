@@ -6,7 +6,7 @@ import { discardJobsStorage, garbageDelayMs } from "../storage/garbage.ts";
 const waiting = `SELECT id FROM jobs WHERE user_id = ?1 AND container_group_id = ?2 AND status = 'pending'
                    AND created <= ?3 ORDER BY created, seq LIMIT ?4`;
 
-/** Removes up to `limit` pending jobs with their attempts, bans and storage; the last statement returns the removed ids. */
+/** Removes up to `limit` pending jobs with their attempts, bans, deliveries and storage; the last statement returns the removed ids. */
 export function purgePending(
   userId: string,
   containerGroupId: string,
@@ -17,6 +17,7 @@ export function purgePending(
   return [
     ...discardJobsStorage({ sql: waiting, params }, createdUntilMs + garbageDelayMs),
     { sql: `DELETE FROM attempts WHERE job_id IN (${waiting})`, params },
+    { sql: `DELETE FROM deliveries WHERE job_id IN (${waiting})`, params },
     { sql: `DELETE FROM bans WHERE job_id IN (${waiting})`, params },
     { sql: `DELETE FROM jobs WHERE id IN (${waiting}) RETURNING id`, params },
   ];

@@ -39,11 +39,12 @@ export function tieToOrganization(userId: string, organizationId: string): State
   };
 }
 
-/** All users but the admin with what they have in storage, and every token; the admin's key is no token and stays. */
+/** All users but the admin with what they have in storage and in the outbox, and every token; the admin's key is no token and stays. */
 export function clearUsers(nowMs: number): Statement[] {
   return [
     ...discardUsersStorage(admin.id, nowMs + rootGarbageDelayMs),
     { sql: "DELETE FROM tokens", params: [] },
+    { sql: "DELETE FROM deliveries WHERE user_id <> ?1", params: [admin.id] },
     { sql: "DELETE FROM users WHERE id <> ?1", params: [admin.id] },
   ];
 }

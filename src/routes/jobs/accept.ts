@@ -20,17 +20,19 @@ import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { groupOf, ownKey } from "../../middleware/group.ts";
 import { describeError, log } from "../../middleware/log.ts";
+import { problemOfTarget } from "../../webhooks/target.ts";
 import { fieldOf } from "../invalid-request.ts";
 import { presentJob } from "./present.ts";
 
 /** A Worker on the free plan may make 50 subrequests; groups beyond these find their jobs within 2 s by themselves. */
 const maxGroupsTold = 32;
 
-/** Stores the jobs of the principal and answers them in the order given. 400 for rules without bucket where there is no managed storage; 413 with `index` when one of several is too large. */
+/** Stores the jobs of the principal and answers them in the order given. 400 for rules without bucket where there is no managed storage, and for webhooks that may not go where they point; 413 with `index` when one of several is too large. */
 export async function acceptJobs(c: Context<AppEnv>, submissions: JobSubmission[]): Promise<Job[]> {
   const { userId } = c.var.principal;
   const createdMs = Date.now();
   checkManagedStorage(c, submissions);
+  checkWebhooks(c, submissions);
   const jobs = submissions.map(newJob);
   const encoded = jobs.map(encodeJob);
   const tooLarge = encoded.findIndex((job) => job.bytes > limits.jobBytes);
@@ -62,6 +64,20 @@ function checkManagedStorage(c: Context<AppEnv>, submissions: JobSubmission[]): 
   }
 }
 
+/** Where a webhook points is looked at again before each try (src/webhooks/send.ts); its owner had better know now. */
+function checkWebhooks(c: Context<AppEnv>, submissions: JobSubmission[]): void {
+  const { privateWebhooks } = configOf(c.env);
+  for (const [index, { webhook }] of submissions.entries()) {
+    const problem = webhook == null ? null : problemOfTarget(webhook, privateWebhooks);
+    if (problem === null) continue;
+    throw new ApiError("invalid_request", {
+      problem,
+      field: "webhook",
+      ...(submissions.length > 1 ? { index } : {}),
+    });
+  }
+}
+
 function newJob(submission: JobSubmission): NewJob {
   return {
     // Rises with time: a batch lands on few pages of the table's indexes, however long the queue is (docs/performance.md).
@@ -73,7 +89,7 @@ function newJob(submission: JobSubmission): NewJob {
     sync: submission.sync ?? null,
     legacyStorage: submission.sync ? null : legacyStorageOf(submission),
     webhook: submission.webhook ?? null,
-    webhookEvents: null,
+    webhookEvents: submission.webhook_events ?? null,
     compression: submission.compression,
     priority: submission.priority,
     maxFailures: submission.max_failures,

@@ -21,6 +21,7 @@ export function presentJob(job: VisibleJob): Job {
     max_failures: job.maxFailures,
     heartbeat_interval: job.heartbeatInterval,
     webhook: job.webhook,
+    webhook_events: job.webhookEvents,
     compression: job.compression,
     retry_delay_seconds: job.retryDelay,
     priority: job.priority,

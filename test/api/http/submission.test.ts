@@ -31,6 +31,7 @@ describe("an accepted job", () => {
       max_failures: 3,
       heartbeat_interval: 30,
       webhook: null,
+      webhook_events: null,
       compression: false,
       priority: 0,
       retry_delay_seconds: 0,

@@ -29,12 +29,24 @@ const endWrite = (kind: EndKind, attempt: number): EndWrite => ({
   reason: null,
   bytesDownloaded: null,
   bytesUploaded: null,
+  webhook: true,
 });
 const flushed = [{ jobId: "j", attempt: 1, heartbeatMs: 1, numHeartbeats: 1, acknowledgedMs: null }];
 const kinds: EndKind[] = ["completed", "failed", "released", "interrupted", "canceled"];
 
 const statements: [string, Statement[]][] = [
-  ["claimJob", claimJob({ opId: "o", jobId: "j", attempt: 1, machineId: "m", instanceId: null, nowMs: 1 })],
+  [
+    "claimJob",
+    claimJob({
+      opId: "o",
+      jobId: "j",
+      attempt: 1,
+      machineId: "m",
+      instanceId: null,
+      nowMs: 1,
+      webhook: true,
+    }),
+  ],
   ["readJob", [readJob("j")]],
   ...kinds.map((kind): [string, Statement[]] => [`endAttempt ${kind}`, endAttempt(endWrite(kind, 1))]),
   ["endAttempt of an unclaimed job", endAttempt(endWrite("completed", 0))],

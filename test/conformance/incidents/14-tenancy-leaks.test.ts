@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { call, expectError } from "../support/call.ts";
 import { needSalad, promise } from "../support/promise.ts";
 import { openQueue } from "../support/queue.ts";
-import { createGroup, nodeIdentity, nodeOf, saladKey } from "../support/salad.ts";
+import { createApiKey, createGroup, nodeIdentity, nodeOf, saladKey } from "../support/salad.ts";
 import { settings } from "../support/settings.ts";
 import type { Job } from "../support/wire.ts";
 

@@ -1,4 +1,5 @@
 /** Users who submit, cancel, purge; an admin who clears; strangers who claim to hold what they do not. */
+import { WebhookEvent } from "../../../src/contract/index.ts";
 import { discardJobsStorage, garbageDelayMs } from "../../../src/db/storage/garbage.ts";
 import type { JobBook } from "../judge/book.ts";
 import { minute, second } from "../scenario.ts";
@@ -12,6 +13,17 @@ const callTimeoutMs = 60 * second;
 const closedPageJobs = 150;
 /** A job's id: the bucket's keys are made of such alone. */
 const uuid = (serial: number) => `00000000-0000-4000-8000-${String(serial).padStart(12, "0")}`;
+
+/** By the serial and not by chance: runs are the same with and without webhooks. Null: the job has none. */
+function webhookOf(serial: number): { events: WebhookEvent[] | null } | null {
+  const kinds = [
+    null,
+    { events: null },
+    { events: [...WebhookEvent.options] },
+    { events: ["interrupted" as const] },
+  ];
+  return kinds[serial % kinds.length] ?? null;
+}
 
 export class People {
   readonly #world: Surroundings;
@@ -72,12 +84,16 @@ export class People {
         managed,
       });
       judge.submitted(id, priority, managed);
+      const webhook = webhookOf(this.#jobs);
+      if (webhook) judge.outbox.submitted(id, webhook.events);
       insertJob(this.#d1, key, id, {
         priority,
         max_failures: maxFailures ?? random.pick([1, 2, 3]),
         heartbeat_interval: random.pick(scenario.intervals),
         created: schedule.nowMs,
         managed: managed ? 1 : 0,
+        webhook: webhook ? "https://receiver.test/" : null,
+        webhook_events: webhook?.events ? JSON.stringify(webhook.events) : null,
       });
     }
     network.send({
@@ -159,6 +175,7 @@ export class People {
       )) {
         this.#d1.database.all(sql, params);
       }
+      this.#d1.database.all(`DELETE FROM deliveries WHERE job_id IN (${jobs})`, group);
       this.#d1.database.all(`DELETE FROM bans WHERE job_id IN (${jobs})`, group);
       this.#d1.database.all(`DELETE FROM attempts WHERE job_id IN (${jobs})`, group);
       this.#d1.database.all("DELETE FROM jobs WHERE user_id = ?1 AND container_group_id = ?2", group);

@@ -1,6 +1,7 @@
 /** What may become of D1's rows: told by triggers, row by row, whoever wrote them. */
 import { hour } from "../scenario.ts";
 import { type Book, terminal } from "./book.ts";
+import type { OutboxRules } from "./outbox-rules.ts";
 import type { Verdict } from "./verdict.ts";
 
 export const banMs = 24 * hour;
@@ -10,6 +11,7 @@ const quarantineAttempts = 5;
 export interface D1Context {
   book: Book;
   verdict: Verdict;
+  outbox: OutboxRules;
   nowMs(): number;
   /** Moments before which jobs may be removed by a purge that is under way. */
   purgesUntilMs: Set<number>;
@@ -52,6 +54,7 @@ export function jobChanged(ctx: D1Context, change: JobChange): void {
     !(terminal(was.status) && moved),
     () => `a job that was ${was.status} became ${change.status}`,
   );
+  ctx.outbox.moved(change, job.numFailures);
   const claimed = change.status === "running" && moved;
   verdict.require(
     "attempts rise",
@@ -99,6 +102,7 @@ export function jobRemoved(ctx: D1Context, id: string, status: string): void {
     purged || ctx.clearing,
     () => `removed although no purge that began after its creation is under way`,
   );
+  ctx.outbox.removed(id);
   job.gone = true;
   job.changedMs = ctx.nowMs();
   ctx.book.pending.delete(id);
@@ -106,6 +110,7 @@ export function jobRemoved(ctx: D1Context, id: string, status: string): void {
 
 /** Once a transaction is through: its rows belong together. */
 export function transactionEnded(ctx: D1Context): void {
+  ctx.outbox.transactionEnded();
   for (const jobId of ctx.touched) {
     const job = ctx.book.job(jobId);
     if (job.gone) continue;

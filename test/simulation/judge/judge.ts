@@ -25,6 +25,7 @@ import * as d1Rules from "./d1-rules.ts";
 import type { Holder } from "./holder.ts";
 import { AlarmRules, d1Asked, nothingStaysApart } from "./object-rules.ts";
 import { Outages } from "./outages.ts";
+import { OutboxRules } from "./outbox-rules.ts";
 import { StorageRules } from "./storage-rules.ts";
 import { watchD1, watchStorage } from "./triggers.ts";
 import { TrustRules } from "./trust-rules.ts";
@@ -37,6 +38,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
   readonly refusals = new Map<string, number>();
   readonly verdict: Verdict;
   readonly storage: StorageRules;
+  readonly outbox: OutboxRules;
   readonly #schedule: Schedule;
   readonly #trust: TrustRules;
   readonly #alarms: AlarmRules;
@@ -57,9 +59,11 @@ export class Judge implements D1Watcher, ObjectWatcher {
     const { book } = this;
     this.storage = new StorageRules(book, verdict, nowMs, userId);
     this.#alarms = new AlarmRules({ book, verdict, nowMs });
+    this.outbox = new OutboxRules(verdict);
     this.#d1Context = {
       book,
       verdict,
+      outbox: this.outbox,
       nowMs,
       purgesUntilMs: new Set(),
       clearing: false,

@@ -53,6 +53,20 @@ export function watchD1(database: Database, ctx: D1Context): void {
         acknowledgedMs: acknowledgedMs as number | null,
       }),
   );
+  database.watch(
+    "delivery_added",
+    "INSERT ON deliveries",
+    ["NEW.job_id", "NEW.id", "NEW.number", "NEW.event", "NEW.attempt"],
+    (jobId, id, number, event, attempt) =>
+      ctx.outbox.added(jobId as string, id as string, {
+        number: number as number,
+        event: event as string,
+        attempt: attempt as number,
+      }),
+  );
+  database.watch("delivery_deleted", "DELETE ON deliveries", ["OLD.job_id", "OLD.number"], (jobId, number) =>
+    ctx.outbox.deleted(jobId as string, number as number),
+  );
   const banned = (jobId: unknown, machineId: unknown, expires: unknown) =>
     banChanged(ctx, jobId as string, machineId as string, expires as number | null);
   database.watch("ban_added", "INSERT ON bans", ["NEW.job_id", "NEW.machine_id", "NEW.expires"], banned);

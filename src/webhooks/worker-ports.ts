@@ -1,0 +1,25 @@
+import { d1Port } from "../db/prepare.ts";
+import { type Bindings, configOf } from "../env.ts";
+import type { WebhookPorts } from "./ports.ts";
+import { post } from "./post.ts";
+
+/** D1 and `fetch` of the Worker, or of an object. */
+export function webhookPorts(env: Bindings): WebhookPorts {
+  const { signingKey, privateWebhooks } = configOf(env);
+  return {
+    d1: d1Port(env.DB),
+    post,
+    nowMs: () => Date.now(),
+    random: () => Math.random(),
+    operationId: () => crypto.randomUUID(),
+    signingKey,
+    privateAllowed: privateWebhooks,
+    log: (event) => writers[event.severity](JSON.stringify(event)),
+  };
+}
+
+const writers = {
+  info: (line: string) => console.info(line),
+  warning: (line: string) => console.warn(line),
+  error: (line: string) => console.error(line),
+};
