@@ -9,8 +9,8 @@ import type { Client, SubmittedJob } from "../../tools/local-client.ts";
 import { type ManagedProcess, startProcess } from "../../tools/processes/managed-process.ts";
 import { projectRoot } from "../../tools/project.ts";
 
-/** Seconds; the shortest that there is. A lease is twice as long, and 5 s. */
-export const interval = 1;
+/** Seconds. A lease is twice as long, and 5 s. */
+export const interval = 2;
 const patienceMs = 60_000;
 
 export interface Told {

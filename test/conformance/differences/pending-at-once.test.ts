@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { call } from "../support/call.ts";
 import { promise } from "../support/promise.ts";
-import { interrupted, openQueue, shortestInterval } from "../support/queue.ts";
+import { interrupted, openQueue, shortInterval } from "../support/queue.ts";
 
 interface Attempts {
   attempts: { number: number; machine_id: string; end: string | null }[];
@@ -13,7 +13,7 @@ promise(
   () => {
     it("interrupted, failed, completed", async () => {
       const queue = openQueue();
-      const { id } = await queue.submit({ heartbeat_interval: shortestInterval });
+      const { id } = await queue.submit({ heartbeat_interval: shortInterval });
       await queue.claim("m1");
       await interrupted(queue, id);
       expect(await queue.job(id)).toMatchObject({ num_interruptions: 1, num_failures: 0 });

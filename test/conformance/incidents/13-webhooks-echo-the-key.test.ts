@@ -33,7 +33,7 @@ promise(
       expect(JSON.stringify(receiver.deliveries) + raw).not.toContain(queue.key);
     });
 
-    it("a receiver that fails is told again, with the same id", async (context) => {
+    it("a receiver that fails is told again, with the same id", { timeout: 2 * retryMs }, async (context) => {
       needReceiver(context);
       await using receiver = await openReceiver((n) => (n === 0 ? 500 : 200));
       const queue = openQueue();

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { call, expectError } from "../support/call.ts";
 import { needSalad, promise } from "../support/promise.ts";
-import { interrupted, openQueue, shortestInterval } from "../support/queue.ts";
+import { interrupted, openQueue, shortInterval } from "../support/queue.ts";
 import { openRules } from "../support/rules.ts";
 import { settings } from "../support/settings.ts";
 
@@ -27,7 +27,7 @@ promise("7.16", "Lists are bounded, and what is wrong is a 4xx", () => {
 
   it("`started` tells when a job was first handed out, also after the next claim", async () => {
     const queue = openQueue();
-    const { id } = await queue.submit({ heartbeat_interval: shortestInterval });
+    const { id } = await queue.submit({ heartbeat_interval: shortInterval });
     const first = await queue.claim("m1");
     await interrupted(queue, id);
     const second = await queue.claim("m2");

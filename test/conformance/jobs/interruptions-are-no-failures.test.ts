@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { promise } from "../support/promise.ts";
-import { interrupted, openQueue, shortestInterval } from "../support/queue.ts";
+import { interrupted, openQueue, shortInterval } from "../support/queue.ts";
 
 promise("3", "Interruptions never count as failures", () => {
   it("a job with one failure to lose survives two silent workers", async () => {
     const queue = openQueue();
-    const { id } = await queue.submit({ heartbeat_interval: shortestInterval, max_failures: 1 });
+    const { id } = await queue.submit({ heartbeat_interval: shortInterval, max_failures: 1 });
     for (const machine of ["m1", "m2"]) {
       expect((await queue.claim(machine))?.id).toBe(id);
       await interrupted(queue, id);

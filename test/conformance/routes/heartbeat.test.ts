@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
 import { call, expectError } from "../support/call.ts";
 import { promise } from "../support/promise.ts";
-import { interrupted, openQueue, shortestInterval } from "../support/queue.ts";
+import { interrupted, openQueue, shortInterval } from "../support/queue.ts";
 import { settings } from "../support/settings.ts";
 import { isoTime } from "../support/wire.ts";
 
@@ -34,7 +34,7 @@ promise("2", "POST /jobs/:id/heartbeat: {status} or 404; `canceled` tells the wo
 
   it("canceled when another machine holds the job now", async () => {
     const queue = openQueue();
-    const { id } = await queue.submit({ heartbeat_interval: shortestInterval });
+    const { id } = await queue.submit({ heartbeat_interval: shortInterval });
     await queue.claim("m1");
     await interrupted(queue, id);
     expect((await queue.claim("m2"))?.id).toBe(id);

@@ -6,8 +6,8 @@ import { type Answer, call } from "./call.ts";
 import { settings } from "./settings.ts";
 import type { Job } from "./wire.ts";
 
-/** The shortest that the contract knows, in seconds. A worker's lease is twice as long, and a little. */
-export const shortestInterval = 1;
+/** Seconds: short enough to wait for a lease to end, and long enough for a holder's next call on a busy machine. */
+export const shortInterval = 3;
 
 const used: { key: string; group: string }[] = [];
 /** Empties the queues that a file has used, so that a shared deployment keeps no open job of ours. */
@@ -69,7 +69,7 @@ export function openQueue(key = settings.alice.key, group: string = randomUUID()
   };
 }
 
-const patienceMs = 60_000;
+const usualPatienceMs = 60_000;
 
 /** Asks again and again until there is an answer that counts. */
 export async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
