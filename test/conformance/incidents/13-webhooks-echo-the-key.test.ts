@@ -4,6 +4,9 @@ import { needReceiver, promise } from "../support/promise.ts";
 import { openQueue, until } from "../support/queue.ts";
 import { openReceiver } from "../support/receiver.ts";
 
+/** The first retry comes after a minute, give or take, with the next minute's cron. */
+const retryMs = 180_000;
+
 promise(
   "7.13",
   "Webhooks go to URLs only, are tried again, tell of a cancel on request, and carry no key",
@@ -41,12 +44,16 @@ promise(
       await queue.cancel(id);
       const running = await queue.submit({ webhook: receiver.url });
       await queue.claim("m1");
-      const again = await until("another try", async () => {
-        const tries = receiver.deliveries.filter(
-          ({ body }) => body.job_id === running.id && body.status === "running",
-        );
-        return tries.length > 1 && tries;
-      });
+      const again = await until(
+        "another try",
+        async () => {
+          const tries = receiver.deliveries.filter(
+            ({ body }) => body.job_id === running.id && body.status === "running",
+          );
+          return tries.length > 1 && tries;
+        },
+        retryMs,
+      );
       expect(new Set(again.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
     });
 

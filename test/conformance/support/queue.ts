@@ -72,7 +72,11 @@ export function openQueue(key = settings.alice.key, group: string = randomUUID()
 const usualPatienceMs = 60_000;
 
 /** Asks again and again until there is an answer that counts. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false>,
+  patienceMs = usualPatienceMs,
+): Promise<T> {
   const deadlineMs = Date.now() + patienceMs;
   for (;;) {
     const found = await ask();
