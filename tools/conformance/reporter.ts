@@ -1,13 +1,6 @@
 /** Vitest's results as a table of promises: kept, broken, not run and why. */
 import type { Reporter, TestCase, TestModule } from "vitest/node";
-
-export interface PromiseResult {
-  /** Section of the contract, and what it says. */
-  name: string;
-  verdict: "kept" | "broken" | "not run";
-  /** Of broken promises the checks that failed; of others those that were not run, with the reason. */
-  details: string[];
-}
+import { compareNames, judgePromise, type Outcome, type PromiseResult, table } from "./promise-table.ts";
 
 export default class PromiseReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
@@ -29,29 +22,6 @@ function judge(module: TestModule): PromiseResult[] {
   });
 }
 
-export interface Outcome {
-  name: string;
-  state: "passed" | "failed" | "skipped" | "pending";
-  /** Of a failed check its error, of a skipped one why. */
-  why: string;
-}
-
-/** Kept only if no check failed and one was run. */
-export function judgePromise(name: string, outcomes: Outcome[], errors: string[]): PromiseResult {
-  const failed = outcomes.filter(({ state }) => state === "failed");
-  if (failed.length > 0 || errors.length > 0) {
-    return {
-      name,
-      verdict: "broken",
-      details: [...failed.map(({ name, why }) => `${name}: ${why}`), ...errors],
-    };
-  }
-  const passed = outcomes.some(({ state }) => state === "passed");
-  const left = outcomes.filter(({ state }) => state !== "passed");
-  if (!passed) return { name, verdict: "not run", details: [...new Set(left.map(({ why }) => why))] };
-  return { name, verdict: "kept", details: left.map(({ name, why }) => `not run: ${name}: ${why}`) };
-}
-
 function outcomeOf(test: TestCase): Outcome {
   const result = test.result();
   const why =
@@ -61,21 +31,3 @@ function outcomeOf(test: TestCase): Outcome {
 
 const messageOf = (error: unknown) =>
   (((error as { message?: string }).message ?? String(error)).split("\n")[0] as string).slice(0, 300);
-
-const marks = { kept: "✓ kept   ", broken: "✗ broken ", "not run": "· not run" };
-
-export function table(results: PromiseResult[]): string {
-  const count = (verdict: PromiseResult["verdict"]) =>
-    results.filter((one) => one.verdict === verdict).length;
-  const lines = results.flatMap(({ name, verdict, details }) => [
-    `${marks[verdict]}  ${name}`,
-    ...details.map((detail) => `             ${detail}`),
-  ]);
-  const sums = `${count("kept")} kept, ${count("broken")} broken, ${count("not run")} not run`;
-  return [...lines, "", `${results.length} promises: ${sums}`].join("\n");
-}
-
-/** Sections as numbers: 7.2 before 7.10. */
-export function compareNames(a: string, b: string): number {
-  return a.localeCompare(b, "en", { numeric: true });
-}
