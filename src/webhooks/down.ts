@@ -1,10 +1,12 @@
 /**
- * Who does not answer just now. By user and host: one user's slow address at a host that many share says nothing about the others'. A
- * user with many such hosts is left alone as a whole: else thousands of names for one dead machine would be a try each.
+ * Who does not answer just now. By user: one user's slow address at a host that many share says nothing about the others'. An address
+ * counts at its first failure, its host at the third, whatever the addresses (each job may have its own). A user with many failures is left alone
+ * as a whole: else thousands of names for one dead machine would be a try each.
  */
 import { hostOf } from "./target.ts";
 
-const maxHostsOfUser = 4;
+const maxOfHost = 3;
+const maxOfUser = 8;
 
 interface Addressed {
   user_id: string;
@@ -12,15 +14,28 @@ interface Addressed {
 }
 
 export class Down {
-  readonly #hosts = new Map<string, Set<string>>();
+  readonly #urls = new Set<string>();
+  /** By user and host, and by user. */
+  readonly #failures = new Map<string, number>();
 
   has({ user_id, url }: Addressed): boolean {
-    const hosts = this.#hosts.get(user_id);
-    return hosts !== undefined && (hosts.size >= maxHostsOfUser || hosts.has(hostOf(url)));
+    return (
+      this.#urls.has(named(user_id, url)) ||
+      this.#count(named(user_id, "host", hostOf(url))) >= maxOfHost ||
+      this.#count(named(user_id)) >= maxOfUser
+    );
   }
 
   add({ user_id, url }: Addressed): void {
-    const hosts = this.#hosts.get(user_id) ?? new Set();
-    this.#hosts.set(user_id, hosts.add(hostOf(url)));
+    this.#urls.add(named(user_id, url));
+    for (const name of [named(user_id, "host", hostOf(url)), named(user_id)]) {
+      this.#failures.set(name, this.#count(name) + 1);
+    }
+  }
+
+  #count(name: string): number {
+    return this.#failures.get(name) ?? 0;
   }
 }
+
+const named = (...parts: string[]) => JSON.stringify(parts);

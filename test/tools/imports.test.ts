@@ -38,7 +38,7 @@ describe("the import table", () => {
   it.each([
     ["src/db/leases/claim.ts", 'import { x } from "../../routes/jobs/index.ts";', "db may not import routes"],
     ["src/domain/lease.ts", 'import type { JobRow } from "../db/schema.ts";', "domain may not import db"],
-    ["src/group/engine.ts", 'export { sign } from "../webhooks/sign.ts";', "group may not import webhooks"],
+    ["src/group/engine.ts", 'export { sign } from "../storage/sign-url.ts";', "group may not import storage"],
     ["src/routes/health.ts", 'import "../cron/sweep.ts";', "routes may not import cron"],
     ["src/contract/job.ts", 'import { join } from "node:path";', 'may not import "node:path"'],
     ["src/contract/job.ts", 'import { Hono } from "hono";', 'may not import "hono"'],

@@ -31,6 +31,24 @@ test("one user's host that hangs says nothing about another user's at the same h
   expect(world.count("user_id = 'user-2' AND delivered IS NOT NULL")).toBe(10);
 });
 
+test("one address that hangs does not take its host along, three do", async () => {
+  for (const [dead, tried] of [
+    [2, true],
+    [3, false],
+  ] as const) {
+    const world = new World();
+    for (let i = 0; i < dead; i++) world.add({ url: `https://shared.test/dead-${i}` });
+    // In the next round, once it is known.
+    world.receive = ({ url }) => {
+      if (!url.includes("dead")) return answered(200);
+      if (world.posts.length === dead) world.add({ url: "https://shared.test/well" });
+      return { kind: "timed_out" };
+    };
+    await world.pass();
+    expect(world.count("url LIKE '%well' AND delivered IS NOT NULL")).toBe(tried ? 1 : 0);
+  }
+});
+
 test("a user with a thousand names for dead machines costs a few tries, not a thousand", async () => {
   const world = new World();
   for (let i = 0; i < 1_000; i++) world.add({ url: `https://n${i}.dead.test/`, due: world.nowMs - 1_000 });

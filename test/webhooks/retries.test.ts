@@ -1,5 +1,6 @@
 /** One delivery over its day: when it is tried, when it is given up, and what a crash in between costs. */
 import { expect, test } from "vitest";
+import { leaseDeliveries, putOff } from "../../src/db/webhooks/leases.ts";
 import { type Answer, deliveryWindowMs, pauseMs } from "../../src/domain/webhook.ts";
 import { leaseMs } from "../../src/webhooks/send.ts";
 import { answered, minuteMs, World } from "./world.ts";
@@ -161,6 +162,17 @@ test("an outcome that comes after another took the lease changes nothing", async
   expect(world.posts).toHaveLength(2);
   expect(world.row(seq)).toMatchObject({ due: null, last_status: 200, tries: 2 });
   expect(world.row(seq).delivered).not.toBeNull();
+});
+
+test("a row that another has leased is not put off: its lease stays as long as it was", async () => {
+  const world = new World();
+  const seq = world.add();
+  const { nowMs } = world;
+  await world.ports.d1.batch([
+    leaseDeliveries([seq], "op", nowMs, nowMs + leaseMs),
+    putOff([seq], nowMs, nowMs + 1),
+  ]);
+  expect(world.row(seq)).toMatchObject({ due: nowMs + leaseMs, lease_op: "op" });
 });
 
 test("a pass says how much it did, and never to whom", async () => {
