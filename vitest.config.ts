@@ -1,5 +1,10 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { SimulatedSalad } from "./test/salad/simulated-salad.ts";
+
+/** One for all tests of the API, each with organizations of its own. It listens from here on, since bindings name its address. */
+const salad = (await SimulatedSalad.start()).unref();
+salad.controls.addKey({ key: "deployment-key-of-the-tests", reach: [] });
 
 /** The conformance suite: one API for both projects (tools/conformance/setup.ts). */
 const conformance = {
@@ -26,6 +31,10 @@ export default defineConfig(async () => ({
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),
                 KELPIE_ADMIN_KEY: "admin-key-of-the-tests",
                 KELPIE_SIGNING_KEY: "signing-key-of-the-tests",
+                SALAD_API_URL: salad.apiUrl,
+                SALAD_JWKS_URL: salad.jwksUrl,
+                SALAD_API_KEY: "deployment-key-of-the-tests",
+                SIMULATED_SALAD_URL: salad.url,
               },
             },
           }),

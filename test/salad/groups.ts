@@ -4,7 +4,7 @@ import { z } from "zod";
 
 const Command = z.array(z.string().min(1).max(1000)).max(100).nullable();
 const Environment = z.record(z.string(), z.string().min(1).max(1000));
-const Priority = z.enum(["high", "medium", "low", "batch"]).nullable();
+const Priority = z.enum(["high", "medium", "low", "batch"]);
 const Replicas = z.int().min(0).max(500);
 const DisplayName = z
   .string()
@@ -43,7 +43,7 @@ export const NewGroup = z.object({
     command: Command.optional(),
     environment_variables: Environment.optional(),
     image: z.string().min(1).max(2048),
-    priority: Priority.optional(),
+    priority: Priority.nullish(),
     resources: z.object(resources).partial().required({ cpu: true, memory: true }),
   }),
   country_codes: CountryCodes.optional(),
@@ -61,7 +61,7 @@ export const GroupPatch = z.object({
       command: Command,
       environment_variables: Environment,
       image: z.string().min(1).max(1024).nullable(),
-      priority: Priority,
+      priority: Priority.nullable(),
       resources: z.object(resources).partial().nullable(),
     })
     .partial()
@@ -93,6 +93,11 @@ export interface Group {
   /** Of the last start; of the creation before the first. */
   startedMs: number;
   stoppedMs: number;
+}
+
+/** Without a GPU it is always batch; with one Salad does not document what it is unless told. */
+function usualPriority({ gpu_classes }: NewGroup["container"]["resources"]): Group["priority"] {
+  return gpu_classes && gpu_classes.length > 0 ? "high" : "batch";
 }
 
 export class Groups {
@@ -130,7 +135,7 @@ export class Groups {
       name: given.name,
       displayName: given.display_name ?? given.name,
       container,
-      priority: priority ?? null,
+      priority: priority ?? usualPriority(container.resources),
       countryCodes: given.country_codes ?? [],
       replicas: given.replicas,
       autostart: given.autostart_policy,
@@ -153,13 +158,13 @@ export class Groups {
     if (country_codes !== undefined) group.countryCodes = country_codes ?? [];
     if (changes) {
       const { priority, resources, image, ...others } = changes;
-      if (priority !== undefined) group.priority = priority;
       group.container = {
         ...group.container,
         ...others,
         ...(image ? { image } : {}),
         resources: { ...group.container.resources, ...resources },
       };
+      if (priority !== undefined) group.priority = priority ?? usualPriority(group.container.resources);
       // Replicas and the display name restart nothing; a changed image, command or environment restarts every instance.
       group.version += 1;
     }

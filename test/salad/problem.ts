@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 /** An error as the public API's specification has it (`ProblemDetails`). */
 export function problem(status: number, detail?: string): Response {
   const title = STATUS_CODES[status] ?? "Error";
-  return Response.json({ type: "about:blank", title, status, ...(detail ? { detail } : {}) }, { status });
+  return Response.json({ title, status, ...(detail ? { detail } : {}) }, { status });
 }
 
 /** One of IMDS (`SaladCloudImdsError`), with a media type of its own. */

@@ -32,12 +32,11 @@ beforeEach(() => {
   salad = new FakeSalad();
   salad.keys = [signer.publicJwk];
   organization = newOrganization();
-  vi.spyOn(console, "warn").mockImplementation(() => undefined);
   deployment = newDeployment();
 });
 afterEach(() => {
   vi.useRealTimers();
-  vi.restoreAllMocks();
+  salad.stop();
 });
 
 let deployments = 0;
@@ -250,6 +249,7 @@ describe("the keys", () => {
     expect(verify).not.toHaveBeenCalled();
     expect(await statusOf({ claims: { jti: "new" } })).toBe(200);
     expect(verify).toHaveBeenCalledOnce();
+    verify.mockRestore();
   });
 
   test("are fetched again for one that is not among them, once in 30 s however many unknown ones come", async () => {

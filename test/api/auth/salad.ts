@@ -28,9 +28,12 @@ export class FakeSalad {
   trouble: Answer | null = null;
   keys: JWK[] = [];
   keyTrouble: Answer | null = null;
+  /** Each trouble is warned of. */
+  readonly warnings = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  readonly #fetched: { mockRestore(): void };
 
   constructor() {
-    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    this.#fetched = vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
       const url = new URL(input instanceof Request ? input.url : input);
       if (url.pathname.endsWith("jwks.json")) {
         this.keyFetches++;
@@ -46,6 +49,11 @@ export class FakeSalad {
       const state = { replicas: 1, current_state: { status: "running" } };
       return Response.json({ items: groups.map((group) => ({ ...group, ...state })) });
     });
+  }
+
+  stop(): void {
+    this.#fetched.mockRestore();
+    this.warnings.mockRestore();
   }
 }
 

@@ -46,16 +46,6 @@ describe("credentials", () => {
     expect(body.message).toContain("Salad-Project");
   });
 
-  test("whole Salad credentials are refused with 403 for now", async () => {
-    const project = { "Salad-Organization": "acme", "Salad-Project": "default" };
-    expect((await send("GET", "/users/me", { headers: { "Salad-Api-Key": "x", ...project } })).status).toBe(
-      403,
-    );
-    expect(
-      (await send("GET", "/users/me", { headers: { Authorization: "Bearer a.b.c", ...project } })).status,
-    ).toBe(403);
-  });
-
   test("X-Kelpie-Key wins over the others", async () => {
     const { status, body } = await send<User>("GET", "/users/me", {
       key: alice.key,

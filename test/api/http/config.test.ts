@@ -21,3 +21,9 @@ test("an admin key that was cut short is told to the operator by name, not by va
   expect(String(errors.mock.calls[0]?.[0])).not.toContain("s3cr3t");
   errors.mockRestore();
 });
+
+test("rate limits are on, off, or a mistake that is told by name", () => {
+  expect(configOf({ ...env, KELPIE_RATE_LIMITS: "" }).rateLimits).toBe(true);
+  expect(configOf({ ...env, KELPIE_RATE_LIMITS: "off" }).rateLimits).toBe(false);
+  expect(() => configOf({ ...env, KELPIE_RATE_LIMITS: "none" })).toThrow(/KELPIE_RATE_LIMITS/);
+});

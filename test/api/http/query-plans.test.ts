@@ -77,7 +77,7 @@ describe("search an index, and sort nothing", () => {
 
 test("a new token searches its user, and counts his tokens by their index", async () => {
   expect(await planOf(insertToken(token))).toEqual([
-    "SEARCH users USING INDEX sqlite_autoindex_users_1 (id=?)",
+    "SEARCH users USING COVERING INDEX sqlite_autoindex_users_1 (id=?)",
     "SCALAR SUBQUERY 1",
     "SEARCH tokens USING COVERING INDEX tokens_by_user (user_id=?)",
   ]);

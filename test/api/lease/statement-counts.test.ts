@@ -5,6 +5,15 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import type { ClaimedJob, Job } from "../../../src/contract/index.ts";
+import {
+  FakeSalad,
+  mint,
+  newOrganization,
+  newSigner,
+  nodeHeaders,
+  saladHeaders,
+  workPath,
+} from "../auth/salad.ts";
 import { send, signUp, submission, submit } from "../http/client.ts";
 
 let statements = 0;
@@ -141,4 +150,29 @@ test("what each hot route costs", async () => {
     released: 2,
     cancel: 4,
   });
+});
+
+test("the credentials of SaladCloud cost as little, once they are known", async () => {
+  const salad = new FakeSalad();
+  const organization = newOrganization();
+  const signer = await newSigner("key");
+  salad.keys = [signer.publicJwk];
+  salad.reach.set(`good ${organization}/default`, []);
+  const holder = { machine_id: "m1", container_group_id: "group" };
+  const person = saladHeaders("good", organization);
+  const { body: job } = await send<Job>("POST", "/jobs", {
+    headers: person,
+    body: submission({ container_group_id: "group" }),
+  });
+  const node = nodeHeaders(await mint(signer, { organization }));
+  expect((await send("GET", workPath(), { headers: node })).status).toBe(200);
+  const beat = (headers: Record<string, string>) =>
+    cost(() => send("POST", `/jobs/${job.id}/heartbeat`, { headers, body: holder }), 200);
+
+  const asked = [salad.questions.length, salad.keyFetches];
+  expect([await beat(person), await beat(node)]).toEqual([0, 0]);
+  // A node has a new token every few minutes: its signature is checked, and nobody asked.
+  expect(await beat(nodeHeaders(await mint(signer, { organization, claims: { jti: "2" } })))).toBe(0);
+  expect([salad.questions.length, salad.keyFetches]).toEqual(asked);
+  salad.stop();
 });
