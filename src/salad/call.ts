@@ -37,7 +37,7 @@ export async function getFromSalad<Schema extends z.ZodType>(
       signal,
     });
     const { status } = response;
-    const text = await readTextAtMost(response.body, status === 200 ? answerBytes : errorBytes, signal);
+    const text = await readTextAtMost(response.body, status === 200 ? answerBytes : errorBytes);
     const isHtml = looksLikeHtml(response.headers.get("content-type"), text);
     if (status !== 200) return refusalOf(status, isHtml, text, apiKey);
     if (text === null) return unavailable(`an answer of more than ${answerBytes} bytes`, status);

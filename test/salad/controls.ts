@@ -145,5 +145,10 @@ export function controlsAt(url: string): Controls {
     if (!response.ok) throw new Error(`the simulated SaladCloud refused ${name}: ${text}`);
     return text === "" ? undefined : JSON.parse(text);
   };
-  return new Proxy({} as Controls, { get: (_, name) => (given: unknown) => call(String(name), given) });
+  const proxy = {
+    // Whoever awaits it, as what an async function returns, must not take it for a promise.
+    get: (_: Controls, name: string | symbol) =>
+      name === "then" ? undefined : (given: unknown) => call(String(name), given),
+  };
+  return new Proxy({} as Controls, proxy);
 }

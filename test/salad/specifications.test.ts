@@ -164,6 +164,9 @@ test("the metadata service", async () => {
   await imds(first?.id, "GET /v1/deletion-cost", 200);
   await imds(first?.id, "PUT /v1/deletion-cost", 204, { body: { deletion_cost: 999_999_999 } });
   expect(await imds(first?.id, "GET /v1/deletion-cost", 200)).toEqual({ deletion_cost: 999_999_999 });
+  // The public API knows no more than that.
+  const shown = await api(`GET ${group}/instances/${first?.id}`, 202);
+  expect(shown.deletion_cost).toBe(100_000);
   await imds(first?.id, "PUT /v1/deletion-cost", 400, { body: { deletion_cost: 2_147_483_648 } });
   await imds(first?.id, "GET /v1/token", 403, { headers: {} });
   await imds(first?.id, "GET /v1/token", 403, { headers: { Metadata: "yes" } });

@@ -45,6 +45,9 @@ export function clearUsers(nowMs: number): Statement[] {
     ...discardUsersStorage(admin.id, nowMs + rootGarbageDelayMs),
     { sql: "DELETE FROM tokens", params: [] },
     { sql: "DELETE FROM deliveries WHERE user_id <> ?1", params: [admin.id] },
+    // Rules would go on scaling groups for nobody.
+    { sql: "DELETE FROM scaling_rules WHERE user_id <> ?1", params: [admin.id] },
+    { sql: "DELETE FROM salad_groups WHERE user_id <> ?1", params: [admin.id] },
     { sql: "DELETE FROM users WHERE id <> ?1", params: [admin.id] },
   ];
 }

@@ -386,6 +386,15 @@ describe("whose rule it is", () => {
     expect((await remove(adminKey)).status).toBe(204);
   });
 
+  test("a user who is removed leaves none behind, nor what was known of his groups", async () => {
+    await create();
+    const named = { org_name: caller.organization, project_name: "default" };
+    const admins = await create(named, { key: adminKey });
+    expect((await send("DELETE", "/users", { key: adminKey })).status).toBe(204);
+    expect((await list(adminKey)).rules).toEqual([admins.body]);
+    expect(await knownGroups(caller.userId)).toEqual([]);
+  });
+
   test("all are removed by the admin, and by nobody else", async () => {
     await create();
     expect((await send("DELETE", "/scaling-rules", { key: caller.key })).status).toBe(403);
