@@ -102,7 +102,7 @@ async function fetchKeys(url: string): Promise<Fetched> {
       redirect: "manual",
       signal,
     });
-    text = await readTextAtMost(response.body, answerBytes, signal);
+    text = await readTextAtMost(response.body, answerBytes);
     if (response.status !== 200) return { ok: false, detail: `status ${response.status}` };
   } catch {
     return { ok: false, detail: signal.aborted ? `no answer within ${timeoutMs / 1000} s` : "no connection" };
