@@ -6,6 +6,18 @@ import { SimulatedSalad } from "./test/salad/simulated-salad.ts";
 const salad = (await SimulatedSalad.start()).unref();
 salad.controls.addKey({ key: "deployment-key-of-the-tests", reach: [] });
 
+/** The conformance suite: one API for both projects (tools/conformance/setup.ts). */
+const conformance = {
+  environment: "node" as const,
+  globalSetup: ["./tools/conformance/setup.ts"],
+  // Nothing of a file outlives it but the API. Most of the time is waited for leases to end: more workers than cores.
+  isolate: false,
+  pool: "threads" as const,
+  maxWorkers: 4,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
 /** Three runtimes, one `npm test`: the API on workerd; the agent on Node; tools and end-to-end on Node. */
 export default defineConfig(async () => ({
   test: {
@@ -48,9 +60,28 @@ export default defineConfig(async () => ({
             "test/simulation/**/*.test.ts",
             "test/salad/**/*.test.ts",
             "test/e2e/**/*.test.ts",
+            "test/kelpie-worker/**/*.test.ts",
           ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...conformance,
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          exclude: ["test/conformance/alone/**"],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Clears everything: after all others, since the API is the same.
+        test: {
+          ...conformance,
+          name: "conformance-alone",
+          include: ["test/conformance/alone/**/*.test.ts"],
+          sequence: { groupOrder: 2 },
         },
       },
     ],

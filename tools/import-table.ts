@@ -23,6 +23,15 @@ const anyRuntime = new Map([
   ["domain", ["zod"]],
 ]);
 
+/**
+ * What judges the API from outside, or speaks to it as a stranger does: takes nothing from what it is to find fault with, not even by
+ * way of a tool. From outside the project these packages, and Node's own.
+ */
+const outsiders = [
+  { folder: "test/conformance/", packages: ["vitest", "ajv/dist/2020.js", "ajv-formats"] },
+  { folder: "test/kelpie-worker/double/", packages: ["aws4fetch", "fast-xml-parser"] },
+];
+
 const layerOf = (part: string) => layers.findIndex((peers) => peers.includes(part));
 
 /** `path` relative to the repository's top, with `/`. Returns what is wrong, in words; empty: nothing. */
@@ -36,6 +45,8 @@ export function findForbiddenImports(path: string, source: string): string[] {
 function whyForbidden(path: string, specifier: string): string | null {
   const target = specifier.startsWith(".") ? posix.join(posix.dirname(path), specifier) : null;
   if (path.startsWith("worker-agent/")) return whyAgentMayNot(specifier, target);
+  const outsider = outsiders.find(({ folder }) => path.startsWith(folder));
+  if (outsider) return whyOutsiderMayNot(outsider, specifier, target);
 
   const from = partOf(path);
   if (layerOf(from) < 0) return `"${from}" has no place in the import table (tools/import-table.ts)`;
@@ -58,6 +69,19 @@ function whyAgentMayNot(specifier: string, target: string | null): string | null
   }
   if (target.startsWith("worker-agent/") || target.startsWith("src/contract/")) return null;
   return `the agent may import src/contract and nothing else of the API, not ${target}`;
+}
+
+function whyOutsiderMayNot(
+  { folder, packages }: (typeof outsiders)[number],
+  specifier: string,
+  target: string | null,
+): string | null {
+  if (target !== null) {
+    return target.startsWith(folder) ? null : `${folder} takes nothing from the project, not ${target}`;
+  }
+  return specifier.startsWith("node:") || packages.includes(specifier)
+    ? null
+    : `${folder} may not import "${specifier}"`;
 }
 
 /** src/app.ts → app; src/routes/jobs/list.ts → routes. */

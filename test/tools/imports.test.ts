@@ -23,6 +23,17 @@ it("src and worker-agent keep to the import table", () => {
   expect(broken).toEqual([]);
 });
 
+it("what judges the API from outside takes nothing from it", () => {
+  for (const folder of ["test/conformance", "test/kelpie-worker/double"]) {
+    const paths = sourcesOf(folder);
+    expect(paths.length, folder).toBeGreaterThan(3);
+    const broken = paths.flatMap((path) =>
+      findForbiddenImports(path, readFileSync(join(projectRoot, path), "utf8")),
+    );
+    expect(broken).toEqual([]);
+  }
+});
+
 describe("the import table", () => {
   it.each([
     ["src/db/leases/claim.ts", 'import { x } from "../../routes/jobs/index.ts";', "db may not import routes"],
@@ -48,6 +59,22 @@ describe("the import table", () => {
     ],
     ["worker-agent/src/main.ts", 'import { env } from "cloudflare:workers";', "the agent may not import"],
     [
+      "test/conformance/routes/get.test.ts",
+      'import type { Job } from "../../../src/contract/index.ts";',
+      "takes nothing from the project, not src/contract",
+    ],
+    [
+      "test/conformance/support/call.ts",
+      'import { startLocalApi } from "../../../tools/local-api.ts";',
+      "takes nothing from the project, not tools/local-api.ts",
+    ],
+    ["test/conformance/support/call.ts", 'import { z } from "zod";', 'may not import "zod"'],
+    [
+      "test/kelpie-worker/double/main.ts",
+      'import { Agent } from "../../../worker-agent/src/agent.ts";',
+      "takes nothing from the project",
+    ],
+    [
       "src/db/jobs/list.ts",
       'import {\n  a,\n  b, // "from" a list\n} from "../../group/engine.ts";',
       "db may not import group",
@@ -64,6 +91,11 @@ describe("the import table", () => {
     ["src/index.ts", 'export { ContainerGroup } from "./group/container-group.ts";'],
     ["worker-agent/src/api/client.ts", 'import { Job } from "../../../src/contract/index.ts";'],
     ["worker-agent/src/process.ts", 'import { spawn } from "node:child_process";'],
+    [
+      "test/conformance/routes/get.test.ts",
+      'import { it } from "vitest";\nimport { call } from "../support/call.ts";',
+    ],
+    ["test/kelpie-worker/double/main.ts", 'import { spawn } from "node:child_process";'],
     ["src/domain/lease.ts", '// import { x } from "../routes/y.ts";\n/* import "../app.ts" */'],
     ["src/domain/lease.ts", 'const text = "https://example.com"; // from "../app.ts"'],
   ])("allows %s: %s", (path, source) => {
