@@ -2,12 +2,11 @@
 import { z } from "zod";
 import { JobStatus } from "./job.ts";
 import { limits } from "./limits.ts";
-import { Id } from "./text.ts";
+import { Id, wholeNumber } from "./text.ts";
+import { Time } from "./time.ts";
 
 /** Id of a container group in a path. */
 export const GroupId = Id;
-
-const Time = z.iso.datetime().describe("ISO 8601, UTC, milliseconds");
 
 /** Whose group: for the admin, who else sees his own. */
 const user_id = z.uuid().optional().describe("The admin may name a user; default: his own groups");
@@ -18,26 +17,26 @@ export type GroupQuery = z.infer<typeof GroupQuery>;
 export const GroupListQuery = z.object({
   user_id,
   cursor: Id.optional().describe("`next_cursor` of the page before"),
-  limit: z.coerce.number().int().min(1).max(limits.groupPage).default(50),
+  limit: wholeNumber(1, limits.groupPage).default(50).describe("Groups of one page, at most"),
 });
 export type GroupListQuery = z.infer<typeof GroupListQuery>;
 
 /** What may have been set for a group. */
 export const GroupPause = z.object({
-  container_group_id: z.string(),
+  container_group_id: z.string().describe("Id of the group"),
   paused: Time.nullable().describe("Since when nothing new is handed out; null: it is"),
 });
 export type GroupPause = z.infer<typeof GroupPause>;
 
 export const GroupSummary = GroupPause.extend({
-  user_id: z.string(),
+  user_id: z.string().describe("Whose group it is"),
   jobs: z
     .object({
-      pending: z.int(),
-      running: z.int(),
-      completed: z.int(),
-      failed: z.int(),
-      canceled: z.int(),
+      pending: z.int().describe("Waiting"),
+      running: z.int().describe("Held by an attempt"),
+      completed: z.int().describe("Ended so, and not yet purged"),
+      failed: z.int().describe("Ended so, and not yet purged"),
+      canceled: z.int().describe("Ended so, and not yet purged"),
     })
     .describe("Jobs by status, counted up to a bound"),
   at_least: z.array(JobStatus).describe("Statuses of which there are more than `jobs` says"),
@@ -46,10 +45,10 @@ export const GroupSummary = GroupPause.extend({
   ),
   scaling: z
     .object({
-      min_replicas: z.int(),
-      max_replicas: z.int(),
-      idle_threshold_seconds: z.int(),
-      updated: Time,
+      min_replicas: z.int().describe("Instances that the group has at least"),
+      max_replicas: z.int().describe("Instances that the group has at most"),
+      idle_threshold_seconds: z.int().describe("Seconds for which a job that has ended still counts"),
+      updated: Time.describe("When the rule was last changed"),
     })
     .nullable()
     .describe("Its scaling rule; null: none"),
@@ -73,12 +72,19 @@ export const AgentState = z.enum(["waiting", "busy", "idle", "draining"]);
 export type AgentState = z.infer<typeof AgentState>;
 
 export const SeenAgent = z.object({
-  machine_id: z.string(),
+  machine_id: z.string().describe("Machine that it runs on"),
   instance_id: z.string().nullable().describe("Null: it names none, as old workers"),
   seen: Time.describe("When it was last heard of"),
-  state: AgentState,
+  state: AgentState.describe("What it does"),
   sockets: z.int().describe("Sockets that it keeps open"),
-  jobs: z.array(z.object({ job_id: z.uuid(), attempt: z.int() })).describe("Jobs whose lease it holds"),
+  jobs: z
+    .array(
+      z.object({
+        job_id: z.uuid().describe("Id of the job"),
+        attempt: z.int().describe("Number of the attempt"),
+      }),
+    )
+    .describe("Jobs whose lease it holds"),
 });
 export type SeenAgent = z.infer<typeof SeenAgent>;
 
@@ -94,10 +100,10 @@ export const PendingCode = z.enum([
 export type PendingCode = z.infer<typeof PendingCode>;
 
 export const PendingReason = z.object({
-  code: PendingCode,
+  code: PendingCode.describe("The reason, for programs"),
   message: z.string().describe("The same in words"),
   job_id: z.uuid().optional().describe("The job that it is about; absent: all that wait"),
-  since: Time.optional(),
+  since: Time.optional().describe("Since when, where that is known"),
   until: Time.optional().describe("When it ends by itself"),
 });
 export type PendingReason = z.infer<typeof PendingReason>;
@@ -105,9 +111,9 @@ export type PendingReason = z.infer<typeof PendingReason>;
 export const GroupStatus = GroupSummary.extend({
   front: z
     .object({
-      job_id: z.uuid(),
-      created: Time,
-      priority: z.int(),
+      job_id: z.uuid().describe("Id of the job"),
+      created: Time.describe("When it was queued"),
+      priority: z.int().describe("Higher is handed out first"),
       attempt: z.int().describe("Number of its last attempt; 0: none yet"),
     })
     .nullable()
@@ -118,7 +124,13 @@ export const GroupStatus = GroupSummary.extend({
   agents: z.array(SeenAgent).describe("Heard of lately, the last ones first, at most 1,000"),
   watched_since: Time.describe("Agents that only poll are known from then on"),
   bans: z
-    .array(z.object({ job_id: z.uuid(), machine_id: z.string(), until: Time }))
+    .array(
+      z.object({
+        job_id: z.uuid().describe("The job"),
+        machine_id: z.string().describe("The machine that does not get it"),
+        until: Time.describe("When the ban ends"),
+      }),
+    )
     .describe("Of the first jobs of the queue: machines that failed them"),
 });
 export type GroupStatus = z.infer<typeof GroupStatus>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
-import { Id, text } from "./text.ts";
+import { Id, text, wholeNumber } from "./text.ts";
 
 const Replicas = z.int().min(0).max(limits.replicas);
 const IdleThresholdSeconds = z.int().min(0).max(limits.idleThresholdSeconds);
@@ -54,14 +54,8 @@ export const ScalingRule = z.object({
 export type ScalingRule = z.infer<typeof ScalingRule>;
 
 export const ScalingRuleQuery = z.object({
-  page_size: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(limits.pageSize)
-    .default(limits.pageSize)
-    .describe("Rules of one page, at most"),
-  page: z.coerce.number().int().min(1).max(limits.page).default(1).describe("The page's number"),
+  page_size: wholeNumber(1, limits.pageSize).default(limits.pageSize).describe("Rules of one page, at most"),
+  page: wholeNumber(1, limits.page).default(1).describe("The page's number"),
 });
 export type ScalingRuleQuery = z.infer<typeof ScalingRuleQuery>;
 

@@ -54,7 +54,10 @@ export function atMost<Schema extends z.ZodType>(entries: number, schema: Schema
 export function wholeNumber(min: number, max: number) {
   return z.preprocess(
     (value) => (typeof value === "string" && /^-?\d{1,15}$/.test(value) ? Number(value) : value),
-    z.int().min(min).max(max),
+    z
+      .int({ error: ({ code }) => (code === "invalid_type" ? "must be a whole number" : undefined) })
+      .min(min)
+      .max(max),
   );
 }
 

@@ -1,25 +1,25 @@
 import { z } from "zod";
 import { WebhookEvent } from "./job.ts";
 import { limits } from "./limits.ts";
-
-const Time = z.iso.datetime();
+import { wholeNumber } from "./text.ts";
+import { Time } from "./time.ts";
 
 /** One event of a job on its way to the job's webhook (docs/webhooks.md). */
 export const Delivery = z.object({
   id: z.string().describe("`webhook-id`; the same in each try"),
   seq: z.int().describe("For `before`"),
-  job_id: z.uuid(),
+  job_id: z.uuid().describe("The job that it tells of"),
   number: z.int().describe("Of the job's events: 1, 2, … in the order in which they happened"),
-  event: WebhookEvent,
-  url: z.string(),
+  event: WebhookEvent.describe("What happened"),
+  url: z.string().describe("Where it goes: the job's `webhook`"),
   attempt: z.int().describe("Of the job; 0 while never claimed"),
-  machine_id: z.string().nullable(),
-  container_group_id: z.string(),
-  occurred: Time,
-  state: z.enum(["pending", "delivered", "abandoned"]),
+  machine_id: z.string().nullable().describe("Machine of that attempt; null: none"),
+  container_group_id: z.string().describe("The job's queue"),
+  occurred: Time.describe("When it happened"),
+  state: z.enum(["pending", "delivered", "abandoned"]).describe("Whether another try is to come"),
   tries: z.int().describe("So far, with one that is under way"),
   next_try: Time.nullable().describe("Not before; while one is under way, when it is taken for lost"),
-  delivered: Time.nullable(),
+  delivered: Time.nullable().describe("When the receiver took it"),
   abandoned: Time.nullable().describe("When it was given up: after a day, or for good reason"),
   last_status: z.int().nullable().describe("HTTP status of the last try; null: there was no answer"),
   last_error: z.string().nullable().describe("What was wrong with the last try, in words"),
@@ -27,14 +27,16 @@ export const Delivery = z.object({
 export type Delivery = z.infer<typeof Delivery>;
 
 export const DeliveryQuery = z.object({
-  before: z.coerce.number().int().min(1).optional().describe("`next_before` of the page before this one"),
-  limit: z.coerce.number().int().min(1).max(limits.pageSize).default(100),
+  before: wholeNumber(1, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe("`next_before` of the page before this one"),
+  limit: wholeNumber(1, limits.pageSize).default(100).describe("Deliveries of one page, at most"),
 });
 export type DeliveryQuery = z.infer<typeof DeliveryQuery>;
 
 export const DeliveryList = z.object({
   _count: z.int().describe("Length of this page"),
-  deliveries: z.array(Delivery),
+  deliveries: z.array(Delivery).describe("Newest first"),
 });
 export type DeliveryList = z.infer<typeof DeliveryList>;
 

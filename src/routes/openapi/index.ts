@@ -1,6 +1,7 @@
 /** `GET /openapi.json`. Needs no credential: it tells nothing that the source does not. */
 import { Hono } from "hono";
 import { hexOf } from "../../domain/hex.ts";
+import { allow } from "../../middleware/access.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { sha256 } from "../../middleware/sha256.ts";
 import type { DocumentedRoute } from "../operation.ts";
@@ -12,7 +13,7 @@ const cacheSeconds = 300;
 /** `routes` is asked once per isolate, by the first who wants the document: a start should not pay for it. */
 export function openApi(routes: () => DocumentedRoute[]): Hono<AppEnv> {
   let made: Promise<{ text: string; etag: string }> | undefined;
-  return new Hono<AppEnv>().get("/openapi.json", async (c) => {
+  return new Hono<AppEnv>().get("/openapi.json", allow("anyone"), async (c) => {
     made ??= make(routes());
     const { text, etag } = await made;
     c.header("ETag", etag);

@@ -21,8 +21,10 @@ test("there are routes, and each declares its access", () => {
   // Whoever adds to these has to say so here.
   expect(routes.filter(({ access }) => access === "anyone").map(({ name }) => name)).toEqual([
     "GET /health",
+    "GET /ready",
     "GET /storage/object",
     "PUT /storage/object",
+    "GET /openapi.json",
   ]);
 });
 

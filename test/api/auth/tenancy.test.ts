@@ -134,6 +134,8 @@ const inParts = { size: 1, parts: [{ part_number: 1, etag: "x" }] };
 /** What a route is asked with; a list, since some have several ways. */
 const cases: Record<string, () => Try[]> = {
   "GET /health": () => [{ status: 200 }],
+  "GET /ready": () => [{ status: 200 }],
+  "GET /openapi.json": () => [{ status: 200 }],
   "GET /storage/object": () => [{ status: 400, query: `?key=files/${victim.id}/secret` }],
   "PUT /storage/object": () => [{ status: 400, query: `?key=files/${victim.id}/secret`, body: "x" }],
 
@@ -225,6 +227,26 @@ const cases: Record<string, () => Try[]> = {
   "PATCH /scaling-rules/:id": () => [{ status: 404, id: group, body: { min_replicas: 1 } }],
   "DELETE /scaling-rules/:id": () => [{ status: 404, id: group, query: `?user_id=${victim.id}` }],
   "DELETE /scaling-rules": forAdmin,
+
+  "GET /container-groups": () => [{ status: 200 }, { status: 403, query: `?user_id=${victim.id}` }],
+  // Of its own group of that id the thief is told, which was purged or has its own jobs.
+  "GET /container-groups/:id": () => [
+    { status: [200, 404], id: group },
+    { status: 403, id: group, query: `?user_id=${victim.id}` },
+  ],
+  "POST /container-groups/:id/pause": () => [
+    { status: 200, id: group },
+    { status: 403, id: group, query: `?user_id=${victim.id}` },
+  ],
+  "POST /container-groups/:id/resume": () => [
+    { status: 200, id: group },
+    { status: 403, id: group, query: `?user_id=${victim.id}` },
+  ],
+
+  "GET /deliveries": () => [{ status: 200 }, { status: 200, query: `?user_id=${victim.id}` }],
+  "GET /jobs/:id/deliveries": ofJob,
+  "GET /users/me/webhook-secret": () => [{ status: 200 }],
+  "POST /users/me/webhook-secret": () => [{ status: [200, 201] }],
 
   "GET /users/me": () => [{ status: 200 }],
   "GET /users/me/tokens": () => [{ status: 200, query: `?user_id=${victim.id}` }],

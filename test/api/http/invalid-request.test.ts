@@ -37,9 +37,10 @@ describe("a refusal speaks of fields, not of JavaScript", () => {
   });
 
   test.each([
-    ["page=two", "page: must be a number"],
+    ["page=two", "page: must be a whole number"],
     ["page=1.5", "page: must be a whole number"],
-    ["page_size=", "page_size: Too small: expected number to be >=1"],
+    ["page=0", "page: Too small: expected number to be >=1"],
+    ["page_size=", "page_size: must be a whole number"],
   ])("GET /jobs?%s", async (query, message) => {
     expect((await refusal("GET", `/jobs?${query}`)).message).toBe(message);
   });

@@ -146,9 +146,14 @@ describe("a bad job is a 400 that names the field", () => {
     expect(answer.body.message.length).toBeGreaterThan(5);
   });
 
-  test.each(["", "{", "nope", "[".repeat(200_000)])("malformed JSON", async (body) => {
+  test.each([
+    ["", "is not JSON"],
+    ["{", "is not JSON"],
+    ["nope", "is not JSON"],
+    ["[".repeat(200_000), "has more than 32 objects and arrays inside each other"],
+  ])("malformed JSON", async (body, problem) => {
     const { status, body: error } = await send("POST", "/jobs", { key, body });
     expect(status).toBe(400);
-    expect(error.message).toBe("the body is not JSON");
+    expect(error.message).toBe(`the body ${problem}`);
   });
 });

@@ -40,7 +40,11 @@ test("clearing jobs leaves users, clearing users leaves the admin and its key", 
 
   expect((await send("DELETE", "/jobs", { key: adminKey })).status).toBe(204);
   expect((await send<Job>("GET", `/jobs/${job.id}`, { key: gina.key })).status).toBe(404);
-  expect((await send<JobList>("GET", "/jobs", { key: adminKey })).body).toEqual({ _count: 0, jobs: [] });
+  expect((await send<JobList>("GET", "/jobs", { key: adminKey })).body).toEqual({
+    _count: 0,
+    jobs: [],
+    next_cursor: null,
+  });
 
   expect((await send("DELETE", "/users", { key: adminKey })).status).toBe(204);
   expect((await send("GET", "/users/me", { key: gina.key })).status).toBe(403);

@@ -105,7 +105,7 @@ test("what each hot route costs", async () => {
     cost(post(`/jobs/${first.id}/storage/${what}`, { ...holderOf(first), ...fields }), 200);
   const digests = { sha256: "a".repeat(64), md5: "b".repeat(32) };
   const chunk = { kind: "put_chunk", generation: 1, size: 1, ...digests };
-  const upload_id = `${crypto.randomUUID()}.id`;
+  const upload_id = `${crypto.randomUUID()}.${"0".repeat(16)}.id`;
   const writes = [
     { kind: "put", area: "files", key: "k", size: 1 },
     { kind: "part", area: "files", key: "k", upload_id, part_number: 1, size: 1 },
