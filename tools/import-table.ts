@@ -8,7 +8,7 @@ import { posix } from "node:path";
 const layers = [
   ["contract"],
   ["domain"],
-  ["env", "db"],
+  ["env", "db", "http"],
   ["webhooks"],
   ["group", "storage", "salad"],
   ["middleware"],

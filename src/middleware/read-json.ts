@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import { readTextAtMost } from "../http/read-text.ts";
 import { ApiError } from "./api-error.ts";
 import type { AppEnv } from "./app-env.ts";
 
@@ -13,25 +14,9 @@ export function readJson(limitBytes: number): MiddlewareHandler<AppEnv> {
     const announcedBytes = Number(headers.get("content-length") ?? Number.NaN);
     if (announcedBytes > limitBytes) throw new ApiError("payload_too_large", { what: "body", limitBytes });
     // A body ends where it was announced to end, so that one needs no counting, which takes several turns of the event loop.
-    const text = announcedBytes >= 0 ? await c.req.raw.text() : await readAtMost(body, limitBytes);
+    const text = announcedBytes >= 0 ? await c.req.raw.text() : await readTextAtMost(body, limitBytes);
     if (text === null) throw new ApiError("payload_too_large", { what: "body", limitBytes });
     c.set("bodyText", text);
     return next();
   };
-}
-
-/** The text of a body, or `null` as soon as it is known to be longer than the limit. */
-async function readAtMost(
-  body: ReadableStream<Uint8Array> | null,
-  limitBytes: number,
-): Promise<string | null> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > limitBytes) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

@@ -1,7 +1,7 @@
 /** One call of Salad's public API: bounded in time and bytes, its answer checked, its failure a value. Never retried here. */
 import { z } from "zod";
+import { readTextAtMost } from "../http/read-text.ts";
 import { reasonOf, type SaladAnswer, type SaladRefusal, unavailable } from "./answer.ts";
-import { readTextAtMost } from "./read-text.ts";
 
 /** Whose access a call uses: the caller's own key, or the deployment's. */
 export interface SaladAccess {

@@ -1,4 +1,4 @@
-/** The text of an answer's body, or `null` as soon as it is known to be longer than the limit. The signal of its fetch ends it as well. */
+/** The text of a body, or `null` as soon as it is known to be longer than the limit. Of an answer: the signal of its fetch ends it as well. */
 export async function readTextAtMost(
   body: ReadableStream<Uint8Array> | null,
   limitBytes: number,
