@@ -73,6 +73,8 @@ export function generate(given: Given, schema: Schema, name = ""): unknown {
 
 function knownValue({ random, facts, there }: Given, name: string): unknown {
   if (there?.[name]) return random.pick(there[name]);
+  // A name is taken once.
+  if (name === "username") return undefined;
   const told = facts?.[name === "job_id" ? "id" : name];
   if (typeof told === "string" || typeof told === "number") return told;
   return fixed[name] && random.pick(fixed[name]);
