@@ -1,20 +1,13 @@
 /** A short fuzz over the wire, and the documentation page as a browser gets it. The long one is `npm run fuzz`. */
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runFuzz } from "../../tools/fuzz/run.ts";
-import { type LocalApi, startLocalApi } from "../../tools/local-api.ts";
-import { makeTemporaryDirectory } from "../../tools/processes/temporary-directory.ts";
+import { type FuzzStage, startFuzzStage } from "../../tools/fuzz/stage.ts";
 
-let api: LocalApi;
-const state = makeTemporaryDirectory(join(tmpdir(), "kelpie-fuzz-"));
+let api: FuzzStage;
 beforeAll(async () => {
-  api = await startLocalApi({ persistTo: state.path });
+  api = await startFuzzStage();
 });
-afterAll(async () => {
-  await api?.stop();
-  state.remove();
-});
+afterAll(() => api?.stop());
 
 test("1,000 good and spoiled requests: no 5xx, no silence, nothing left by a refused one", async () => {
   const report = await runFuzz({
@@ -23,6 +16,7 @@ test("1,000 good and spoiled requests: no 5xx, no silence, nothing left by a ref
     requests: 1000,
     seed: 7,
     destructive: true,
+    groups: api.groups,
   });
   expect(report.violations).toEqual([]);
   expect(report.refused).toBeGreaterThan(100);

@@ -16,6 +16,8 @@ export interface Asker {
   memory: Memory;
   schemas: Given["schemas"];
   headers: Record<string, string>;
+  /** Ids of container groups that are on SaladCloud; none: they are not known. */
+  groups: readonly string[];
 }
 
 export function build(asker: Asker, operation: Operation, marker: string): Built {
@@ -35,7 +37,11 @@ export function build(asker: Asker, operation: Operation, marker: string): Built
     ...named,
     ...requiredOf(schemas, operation.body?.json),
   ]);
-  const given: Given = { random, schemas, marker, facts };
+  // A group that an answer has told of has its rule already.
+  const isNewRule = operation.method === "POST" && operation.path === "/scaling-rules";
+  const there: Given["there"] =
+    isNewRule && asker.groups.length > 0 ? { container_group_id: asker.groups } : {};
+  const given: Given = { random, schemas, marker, facts, there };
   const asked: Facts = {};
   const query: [string, string][] = [];
   const headers: Record<string, string> = { ...asker.headers };

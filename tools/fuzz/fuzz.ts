@@ -1,14 +1,12 @@
 /**
  * `npm run fuzz -- [--url URL --admin-key KEY] [--requests N] [--seed N]`: good and spoiled requests to every route of the OpenAPI document.
- * Without a URL it starts an API of its own. Routes that clear everything are left out at a URL, unless `--destructive` is given.
+ * Without a URL it starts an API of its own, with a simulated SaladCloud behind it; at a URL no group is known, and no scaling rule is made. Routes that clear everything are left out at a URL, unless `--destructive` is given.
  */
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { localAdminKey, startLocalApi } from "../local-api.ts";
-import { makeTemporaryDirectory } from "../processes/temporary-directory.ts";
+import { localAdminKey } from "../local-api.ts";
 import { printFuzzReport } from "./report.ts";
 import { runFuzz } from "./run.ts";
+import { startFuzzStage } from "./stage.ts";
 
 const options = {
   url: { type: "string" },
@@ -36,13 +34,11 @@ if (values.url !== undefined) {
   const report = await runFuzz({ ...settings, url: values.url.replace(/\/+$/, "") });
   process.exitCode = printFuzzReport(report, console.log) ? 0 : 1;
 } else {
-  const state = makeTemporaryDirectory(join(tmpdir(), "kelpie-fuzz-"));
-  const api = await startLocalApi({ persistTo: state.path, vars: { KELPIE_ADMIN_KEY: settings.adminKey } });
+  const { url, groups, stop } = await startFuzzStage(settings.adminKey);
   try {
-    const report = await runFuzz({ ...settings, url: api.url });
+    const report = await runFuzz({ ...settings, url, groups });
     process.exitCode = printFuzzReport(report, console.log) ? 0 : 1;
   } finally {
-    await api.stop();
-    state.remove();
+    await stop();
   }
 }

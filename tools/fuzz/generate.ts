@@ -1,7 +1,9 @@
 /** Values that a schema allows, as far as it says what it allows. */
 import type { Random } from "../../test/simulation/world/random.ts";
 import type { Schema } from "./document.ts";
+import { settleFields } from "./field-rules.ts";
 import type { Facts } from "./memory.ts";
+import { place } from "./place.ts";
 
 export interface Given {
   random: Random;
@@ -10,6 +12,8 @@ export interface Given {
   marker: string;
   /** Values by the name of their field. */
   facts: Facts | undefined;
+  /** Fields of this route that name what is there already, none of which an answer has told; before `facts`. */
+  there?: Record<string, readonly string[]>;
 }
 
 /** Few, so that nodes meet jobs; a job of many failures, so that it lives. */
@@ -17,6 +21,10 @@ const fixed: Record<string, readonly unknown[]> = {
   container_group_id: ["fuzz-a", "fuzz-b"],
   machine_id: ["fuzz-node-1", "fuzz-node-2", "fuzz-node-3"],
   max_failures: [1000],
+  org_name: [place.organization],
+  project_name: [place.project],
+  // In the future, and before the end of the token that asks.
+  expires: [new Date(Date.now() + 24 * 3600 * 1000).toISOString()],
   page: [1, 2],
   prefix: ["fuzz/", ""],
 };
@@ -24,8 +32,8 @@ const fixed: Record<string, readonly unknown[]> = {
 const knownShare = 0.92;
 /** What may be left out is, as often. */
 const leftOutShare = 0.5;
-/** Left out, these make an answer that nothing can be done with. */
-const wanted = new Set(["claim_id", "attempt", "lease_token", "instance_id"]);
+/** Left out, these make an answer that nothing can be done with, or of the admin a refusal. */
+const wanted = new Set(["claim_id", "attempt", "lease_token", "instance_id", "org_name", "project_name"]);
 
 export function generate(given: Given, schema: Schema, name = ""): unknown {
   const { random } = given;
@@ -63,7 +71,10 @@ export function generate(given: Given, schema: Schema, name = ""): unknown {
   }
 }
 
-function knownValue({ random, facts }: Given, name: string): unknown {
+function knownValue({ random, facts, there }: Given, name: string): unknown {
+  if (there?.[name]) return random.pick(there[name]);
+  // A name is taken once.
+  if (name === "username") return undefined;
   const told = facts?.[name === "job_id" ? "id" : name];
   if (typeof told === "string" || typeof told === "number") return told;
   return fixed[name] && random.pick(fixed[name]);
@@ -82,26 +93,7 @@ function objectOf(given: Given, schema: Schema): unknown {
       Array.from({ length: random.int(0, 3) }, (_, index) => [`FUZZ_${index}`, generate(given, value)]),
     );
   }
-  return oneStorage(random, Object.fromEntries(entries));
-}
-
-/** Rules between fields that no schema says: `sync` or the six older fields; what only snapshots have. */
-function oneStorage(random: Random, object: Facts): Facts {
-  if ("command" in object && "container_group_id" in object) {
-    for (const part of ["input", "checkpoint", "output"]) {
-      delete object[`${part}_bucket`];
-      delete object[`${part}_prefix`];
-    }
-    object.sync = random.chance(0.8) ? {} : object.sync && typeof object.sync === "object" ? object.sync : {};
-  }
-  if (object.direction === "upload" || object.direction === "download") {
-    delete object.mode;
-    for (const field of ["min_interval_seconds", "quiet_seconds", "keep"]) delete object[field];
-  }
-  if (object.cursor !== undefined && random.chance(0.9)) {
-    delete object.cursor;
-  }
-  return object;
+  return settleFields(Object.fromEntries(entries), Object.keys(schema.properties ?? {}), random);
 }
 
 function textOf({ random, marker }: Given, schema: Schema, name: string): string {

@@ -13,9 +13,30 @@ export interface Granted {
 /** The newest are the likeliest to be of use still. */
 const kept = 60;
 
+/** How the routes below that of an answer name the `id` in it: `token_id` of what `/users/{id}/tokens` lists. `id`, or nothing: as it is. */
+export type MemberName = (path: string) => string | undefined;
+
+/** By the document: the parameter that follows the path, or its plural. */
+export function memberNameIn(paths: string[]): MemberName {
+  return (path) => {
+    for (const whole of [path, `${path}s`]) {
+      const below = paths.find(
+        (other) => other.startsWith(`${whole}/{`) && /^\{\w+\}$/.test(other.slice(whole.length + 1)),
+      );
+      if (below !== undefined) return below.slice(whole.length + 2, -1);
+    }
+    return undefined;
+  };
+}
+
 export class Memory {
   readonly #facts = new Map<string, Facts[]>();
+  readonly #memberName: MemberName;
   #grants: Granted[] = [];
+
+  constructor(memberName: MemberName) {
+    this.#memberName = memberName;
+  }
 
   /** `path`: of the route that told. What was asked and what was answered belong together. */
   learn(path: string, asked: Facts, answered: unknown): void {
@@ -27,7 +48,7 @@ export class Memory {
         );
         continue;
       }
-      this.#remember(kindOf(path, object), { ...asked, ...object });
+      this.#remember(kindOf(path, object), { ...asked, ...this.#named(path, asked, object) });
     }
     if (objectsOf(answered).length === 0) this.#remember(kindOf(path, {}), asked);
   }
@@ -52,6 +73,24 @@ export class Memory {
   forget(): void {
     this.#facts.clear();
     this.#grants = [];
+  }
+
+  /** What was removed: it is of no use to any route. `asked`: values of the parameters of that path. */
+  drop(path: string, asked: Facts): void {
+    const names = [...path.matchAll(/{(\w+)}/g)].map(([, name]) => name ?? "");
+    const isGone = (facts: Facts) =>
+      names.every((name) => (facts[name] ?? facts.container_group_id) === asked[name]);
+    const kind = kindOf(path, {});
+    this.#facts.set(
+      kind,
+      (this.#facts.get(kind) ?? []).filter((facts) => !isGone(facts)),
+    );
+  }
+
+  /** A part's id is not that of the whole, which was asked for. */
+  #named(path: string, asked: Facts, { id, ...object }: Facts): Facts {
+    const name = this.#memberName(path) ?? "id";
+    return id === undefined ? object : { ...object, ...(name === "id" ? {} : { id: asked.id }), [name]: id };
   }
 
   #remember(kind: string, facts: Facts): void {

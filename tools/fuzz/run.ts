@@ -1,16 +1,17 @@
 /**
  * The fuzz: what it sends, what it holds against the API.
  * - No 5xx, no answer that does not come.
- * - Nothing of a refused request is found again: each request has a mark of its own in all its free texts, and no list shows the mark of a
- *   request that was answered with 4xx.
+ * - Nothing of a refused request is found again: each request has a mark of its own in all its free texts, and no list, whoever of the two
+ *   callers reads it, shows the mark of a request that was answered with 4xx.
  * - Each route accepts a good share of its requests, or it was not tested at all.
  * One request after the other, so that a seed is a run; ids are the API's own, their places in the run are not.
  */
 import { Random } from "../../test/simulation/world/random.ts";
 import { build } from "./build.ts";
 import { type Answer, call } from "./call.ts";
+import { type Caller, Callers } from "./callers.ts";
 import { type Document, type Operation, readDocument } from "./document.ts";
-import { kindOf, Memory } from "./memory.ts";
+import { kindOf, type Memory, memberNameIn } from "./memory.ts";
 import { mutate, type Sendable } from "./mutate.ts";
 import { finishUpload } from "./upload.ts";
 
@@ -21,6 +22,8 @@ export interface FuzzSettings {
   seed: number;
   /** Whether to send what clears all jobs, users or rules. */
   destructive: boolean;
+  /** Ids of container groups on SaladCloud (place.ts). None: no scaling rule can be made. */
+  groups?: readonly string[];
   tell?: (line: string) => void;
 }
 
@@ -43,6 +46,8 @@ export interface FuzzReport {
 /** Of requests to each route. */
 export const leastAccepted = 0.05;
 const spoiledShare = 0.45;
+/** Of requests, the admin's apart. */
+const userShare = 0.5;
 /** Of turns about a held job: such a job is made first, or most would be about one that has ended. */
 const heldShare = 0.7;
 /** One in so many turns, where a turn falls on a route that clears everything. */
@@ -54,13 +59,11 @@ const maxPauseMs = 15_000;
 
 export async function runFuzz(settings: FuzzSettings): Promise<FuzzReport> {
   const { url, seed, tell = () => undefined } = settings;
-  const headers = { "X-Kelpie-Key": settings.adminKey };
   const document = readDocument(
     (await call(url, { method: "GET", path: "/openapi.json", query: [], headers: {} })).text,
   );
   const random = new Random(seed);
-  const memory = new Memory();
-  const asker = { random, memory, schemas: document.schemas, headers };
+  const { schemas, operations } = document;
   const counts = new Map<Operation, RouteCount>();
   const refused = new Set<string>();
   const violations: string[] = [];
@@ -69,21 +72,39 @@ export async function runFuzz(settings: FuzzSettings): Promise<FuzzReport> {
   };
   // A name in nobody else's data, also when a database has seen other runs.
   const run = `fz${seed.toString(36)}r${Date.now().toString(36)}n`;
+  const callers = new Callers(url, settings.adminKey, run, memberNameIn(operations.map(({ path }) => path)));
+  await callers.renew();
+  const search = async () => {
+    for (const caller of callers.all)
+      for (const found of await searchMarks({ url, ...caller, document, run, refused })) complain(found);
+  };
 
-  const turns = document.operations.filter((operation) => settings.destructive || !clears(operation));
+  const turns = operations.filter((operation) => settings.destructive || !clears(operation));
   for (let number = 0; number < settings.requests; number++) {
     const operation = pickOperation(turns, random);
     const marker = `${run}${number.toString(36)}q`;
+    const caller = random.chance(userShare) ? callers.user : callers.admin;
+    const { headers, memory } = caller;
     if (kindOf(operation.path, {}) === "held job" && random.chance(heldShare))
       await holdJob(url, headers, memory, `held${number}`);
-    const built = build(asker, operation, marker);
+    const built = build(
+      { random, schemas, groups: settings.groups ?? [], headers, memory },
+      operation,
+      marker,
+    );
     const isSpoiled = random.chance(spoiledShare);
     let request = built.request;
     if (isSpoiled) request = mutate(request, random);
     else if (operation.path.endsWith("uploads/complete")) {
       request = await finishUpload(url, headers, request, built.asked).catch(() => request);
     }
-    if (isSpoiled && clears(operation) && !settings.destructive) continue;
+    // Also one that another method has made of a good one.
+    const isClearing = operations.some(
+      (other) => clears(other) && other.method === request.method && other.path === request.path,
+    );
+    if (isClearing && !settings.destructive) continue;
+    // Or it would clear what should not have been there.
+    if (isClearing) await search();
 
     const answer = await callPatiently(url, request);
     // What another method did is not this route's.
@@ -96,13 +117,16 @@ export async function runFuzz(settings: FuzzSettings): Promise<FuzzReport> {
         `${where}: ${answer.status} ${answer.text.slice(0, 200)} (${JSON.stringify(request).slice(0, 600)})`,
       );
     else if (answer.status >= 400) refused.add(marker);
-    if (isOwn && answer.status < 300 && !isSpoiled)
-      memory.learn(operation.path, built.asked, parsed(answer.text));
-    if (clears(operation) && answer.status < 300 && request.method === "DELETE") memory.forget();
+    const isAccepted = answer.status >= 200 && answer.status < 300;
+    if (isAccepted && isOwn && !isSpoiled) {
+      if (operation.method === "DELETE") memory.drop(operation.path, built.asked);
+      else memory.learn(operation.path, built.asked, parsed(answer.text));
+    }
+    if (isAccepted && isClearing) for (const each of clearedBy(caller, callers)) each.memory.forget();
+    if (isAccepted && callers.isEndOfUser(request)) await callers.renew();
 
     if ((number + 1) % searchEvery === 0 || number + 1 === settings.requests) {
-      for (const found of await searchMarks({ url, headers, document, memory, run, refused }))
-        complain(found);
+      await search();
       tell(
         `${number + 1} of ${settings.requests} requests, ${refused.size} refused, ${violations.length} violations`,
       );
@@ -114,6 +138,11 @@ export async function runFuzz(settings: FuzzSettings): Promise<FuzzReport> {
       complain(`${route}: only ${accepted} of ${sent} requests were accepted`);
   }
   return { seed, routes: [...counts.values()], violations, refused: refused.size };
+}
+
+/** The admin clears everybody's, a user its own. */
+function clearedBy(caller: Caller, callers: Callers): Caller[] {
+  return caller === callers.admin ? callers.all : [caller];
 }
 
 /** Removes all there is: no id, no filter that must be given. */
