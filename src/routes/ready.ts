@@ -42,7 +42,11 @@ export function readiness(look: (env: Bindings) => Promise<Readiness> = lookAtDa
   let last: Looked | undefined;
   const getReady = operation(route, async (c) => {
     const nowMs = Date.now();
-    if (!last || nowMs >= last.untilMs) last = { untilMs: nowMs + rememberMs, outcome: look(c.env) };
+    if (!last || nowMs >= last.untilMs) {
+      last = { untilMs: nowMs + rememberMs, outcome: look(c.env) };
+      // Others wait for it too: it must not end with a request that is given up.
+      c.executionCtx.waitUntil(last.outcome);
+    }
     const outcome = await last.outcome;
     if (outcome === "ready") return c.json({ status: "ready" as const }, 200);
     const retryAfter = { "Retry-After": String(rememberMs / 1000) };

@@ -15,10 +15,15 @@ export async function post({ url, headers, body }: WebhookRequest): Promise<Answ
   try {
     const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
     const { status } = response;
-    const said = status < 300 ? "" : await beginningOf(response.body);
-    // What is left of it would keep the connection busy.
-    if (status < 300) await response.body?.cancel();
-    return { kind: "answered", status, said };
+    // The status is the receiver's word: a connection that breaks behind it takes nothing back.
+    if (status < 300) {
+      // What is left of it would keep the connection busy.
+      await response.body?.cancel().catch(() => undefined);
+      return { kind: "answered", status, said: "" };
+    }
+    const said = await beginningOf(response.body).catch(() => "");
+    // Who takes 10 s for an error is to be left alone for a while, as if there had been no answer.
+    return signal.aborted ? { kind: "timed_out" } : { kind: "answered", status, said };
   } catch {
     return { kind: signal.aborted ? "timed_out" : "unreachable" };
   }

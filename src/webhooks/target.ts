@@ -35,7 +35,7 @@ export function hostOf(address: string): string {
 }
 
 function isPrivate(hostname: string): boolean {
-  const name = hostname.replace(/\.$/, "");
+  const name = hostname.replace(/\.+$/, "");
   const literal = name.startsWith("[") ? name.slice(1, -1) : name;
   // Everything but plain unicast: also IPv4 inside of IPv6, which leads wherever the IPv4 does.
   if (ipaddr.isValid(literal)) {

@@ -50,6 +50,8 @@ test.each([
   "http://localhost/",
   "http://LOCALHOST:8080/",
   "http://localhost./",
+  "http://localhost../",
+  "http://127.0.0.1../",
   "http://x.localhost/",
   "http://printer.local/",
   "http://metadata.google.internal/",

@@ -12,10 +12,11 @@ const cacheSeconds = 300;
 
 /** `routes` is asked once per isolate, by the first who wants the document: a start should not pay for it. */
 export function openApi(routes: () => DocumentedRoute[]): Hono<AppEnv> {
-  let made: Promise<{ text: string; etag: string }> | undefined;
+  // Not the making of it: that ends with the request that began it, and whoever waited for it would wait for ever.
+  let made: { text: string; etag: string } | undefined;
   return new Hono<AppEnv>().get("/openapi.json", allow("anyone"), async (c) => {
-    made ??= make(routes());
-    const { text, etag } = await made;
+    made ??= await make(routes());
+    const { text, etag } = made;
     c.header("ETag", etag);
     c.header("Cache-Control", `public, max-age=${cacheSeconds}`);
     if (c.req.header("if-none-match") === etag) return c.body(null, 304);

@@ -1,4 +1,5 @@
 /** What every answer says to browsers, and `GET /ready`. */
+import { createExecutionContext } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createApp } from "../../../src/app.ts";
@@ -70,9 +71,9 @@ describe("GET /ready", () => {
     vi.useRealTimers();
     vi.restoreAllMocks();
   });
-  const ask = async (app: ReturnType<typeof createApp>, DB: unknown) => {
+  const ask = async (app: ReturnType<typeof createApp>, DB: unknown, ctx = createExecutionContext()) => {
     const bindings = { ...env, DB: DB as D1Database };
-    const response = await app.fetch(new Request("https://api.test/ready"), bindings);
+    const response = await app.fetch(new Request("https://api.test/ready"), bindings, ctx);
     return { status: response.status, headers: response.headers, body: await response.json() };
   };
 
@@ -89,6 +90,16 @@ describe("GET /ready", () => {
     expect(body).toEqual({ error: "unavailable", message: expect.stringContaining("migrations") });
     await env.DB.prepare("INSERT INTO d1_migrations (name) VALUES (?1)").bind(newest?.name).run();
     expect((await ask(createApp(), env.DB)).status).toBe(200);
+  });
+
+  test("looks on when who asked first has gone: others wait for the same look", async () => {
+    const ctx = createExecutionContext();
+    const kept = vi.spyOn(ctx, "waitUntil");
+    const app = createApp();
+    expect((await ask(app, env.DB, ctx)).status).toBe(200);
+    expect(await Promise.all(kept.mock.calls.map(([promise]) => promise))).toEqual(["ready"]);
+    expect((await ask(app, env.DB, ctx)).status).toBe(200);
+    expect(kept).toHaveBeenCalledTimes(1);
   });
 
   test("and where there are no tables at all", async () => {
