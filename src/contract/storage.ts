@@ -162,7 +162,11 @@ export const UploadedParts = atMost(
         etag: text(limits.urlChars).min(1).describe("As the answer to its upload told it"),
       }),
     )
-    .min(1),
+    .min(1)
+    // R2 has no fault of its own for it, and asks to try again for ever.
+    .refine((parts) => new Set(parts.map(({ part_number }) => part_number)).size === parts.length, {
+      error: "names a part twice",
+    }),
 ).describe("All parts");
 /** Puts the parts together: only then anybody sees the object. A repeat after a lost answer succeeds. */
 export const UploadCompletion = LeaseProof.extend({

@@ -122,3 +122,11 @@ test("an upload's id with another key than it was begun for is no such upload, n
   const right = { ...whole, key: "begun" };
   expect((await send("POST", "/files/uploads/complete", { key, body: right })).body.field).toBe("parts");
 });
+
+test("a part that a completion names twice is a 400, not a 503 for ever", async () => {
+  const begun = await send<{ upload_id: string }>("POST", "/files/uploads", { key, body: { key: "twice" } });
+  const part = { part_number: 9, etag: "x" };
+  const body = { key: "twice", upload_id: begun.body.upload_id, size: 1, parts: [part, part] };
+  const { status, body: error } = await send("POST", "/files/uploads/complete", { key, body });
+  expect([status, error.field, error.message]).toEqual([400, "parts", "parts: names a part twice"]);
+});
