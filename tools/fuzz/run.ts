@@ -114,7 +114,7 @@ export async function runFuzz(settings: FuzzSettings): Promise<FuzzReport> {
     if (answer.status === 0) complain(`${where}: ${answer.problem}`);
     else if (answer.status >= 500)
       complain(
-        `${where}: ${answer.status} ${answer.text.slice(0, 200)} (${JSON.stringify(request).slice(0, 600)})`,
+        `${where}: ${answer.status} ${answer.text.slice(0, 200)} (${JSON.stringify({ ...request, headers: withoutCredential(request.headers) }).slice(0, 600)})`,
       );
     else if (answer.status >= 400) refused.add(marker);
     const isAccepted = answer.status >= 200 && answer.status < 300;
@@ -250,4 +250,11 @@ async function searchMarks({ url, headers, document, memory, run, refused }: Sea
     }
   }
   return [...found];
+}
+
+/** A report may be kept: whoever reads it should not be able to call. */
+function withoutCredential(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name.toLowerCase() !== "x-kelpie-key"),
+  );
 }
