@@ -7,7 +7,7 @@ import { flushEveryMs, massExpiry, promisedUntilMs } from "../domain/lease.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { endWriteOf } from "./end-write.ts";
 import { flush } from "./flush.ts";
-import type { LeaseRow } from "./lease-rows.ts";
+import type { LeaseRow } from "./lease-row.ts";
 
 /** Leases that one D1 batch ends: two statements each. */
 const expireBite = 50;

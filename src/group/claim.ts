@@ -6,7 +6,7 @@
 import { jobFromRecord } from "../db/job-record.ts";
 import { readJob } from "../db/leases/claim.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
-import type { LeaseRow } from "./lease-rows.ts";
+import type { LeaseRow } from "./lease-row.ts";
 import { liftBan } from "./lift-ban.ts";
 import type { ClaimAnswer, ClaimRequest, GroupKey } from "./protocol.ts";
 

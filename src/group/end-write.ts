@@ -1,7 +1,7 @@
 import type { EndKind, EndWrite } from "../db/leases/end.ts";
 import { banMs, heldIntervals } from "../domain/lease.ts";
 import { diedEarly } from "../domain/retry.ts";
-import type { LeaseRow } from "./lease-rows.ts";
+import type { LeaseRow } from "./lease-row.ts";
 import type { SettleFacts } from "./protocol.ts";
 
 /** The D1 batch that ends a held lease in this way. */

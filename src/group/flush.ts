@@ -5,7 +5,7 @@
 import { flushLeases, type RunningRecord, readRunningOf } from "../db/leases/flush.ts";
 import { flushEveryMs, heldIntervals } from "../domain/lease.ts";
 import type { GroupContext } from "./context.ts";
-import type { LeaseRow } from "./lease-rows.ts";
+import type { LeaseRow } from "./lease-row.ts";
 
 /** Leases of one statement: 500 × 100 bytes stay far below D1's limits. */
 const flushBite = 500;

@@ -13,7 +13,8 @@ import { type ClaimWrite, claimJob, readJob } from "../db/leases/claim.ts";
 import { type EndWrite, endAttempt, readStanding, type Standing } from "../db/leases/end.ts";
 import type { JobRow } from "../db/schema.ts";
 import { leaseTermSeconds, oldWorkerTermMs, provisionalMs } from "../domain/lease.ts";
-import type { LeaseRow, LeaseRows } from "./lease-rows.ts";
+import type { LeaseRow } from "./lease-row.ts";
+import type { LeaseRows } from "./lease-rows.ts";
 import type { Ports } from "./ports.ts";
 import { SharedBatches } from "./shared-batches.ts";
 

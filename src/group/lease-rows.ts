@@ -9,48 +9,11 @@
  * to the millisecond; after an eviction what is stored does, which is never earlier.
  */
 
-import type { SqlRecord } from "../db/job-record.ts";
 import type { EndWrite } from "../db/leases/end.ts";
 import { storedAheadMs } from "../domain/lease.ts";
+import { type LeaseRow, leaseColumns, leaseFromRecord, valuesOf } from "./lease-row.ts";
+import { makeLeaseTables } from "./lease-tables.ts";
 import type { SqlPort, SqlValue } from "./ports.ts";
-
-export type Phase = "claiming" | "held" | "ending";
-
-export interface LeaseRow {
-  jobId: string;
-  attempt: number;
-  phase: Phase;
-  /** The operation whose intent stands open, or the last one that was resolved. */
-  opId: string;
-  /** The batch to repeat until D1's word is known; only while `ending`. */
-  ending: EndWrite | null;
-  claimId: string | null;
-  machineId: string | null;
-  instanceId: string | null;
-  token: string | null;
-  intervalMs: number;
-  termMs: number;
-  /** `num_heartbeats` of the attempts before this one. */
-  baseHeartbeats: number;
-  beats: number;
-  grantedMs: number;
-  expiresMs: number;
-  acknowledgedMs: number | null;
-  renewedMs: number | null;
-  flushedMs: number;
-  /** First renewal that told that the command runs; null: none did. */
-  commandStartedMs: number | null;
-  /** Checkpoints or steps that the attempt has told of. */
-  progress: number;
-  /** Its expiry was doubted and put off once; a renewal forgets that. */
-  extended: boolean;
-  /** The job has a webhook; null in a row from before this was kept: not known. */
-  webhook: boolean | null;
-}
-
-const columns = `job_id, attempt, phase, op_id, ending, claim_id, machine_id, instance_id, token, interval_ms, term_ms,
-  base_heartbeats, beats, granted_ms, expires_ms, acknowledged_ms, renewed_ms, flushed_ms,
-  command_started_ms, progress, extended, webhook`;
 
 /** The last renewal of a held lease, as this life of the object knows it. */
 interface Renewed {
@@ -69,11 +32,7 @@ export class LeaseRows {
 
   constructor(sql: SqlPort) {
     this.#sql = sql;
-    for (const statement of schema) sql.exec(statement);
-    for (const { table, column, type } of laterColumns) {
-      const known = sql.exec(`SELECT 1 FROM pragma_table_info(?) WHERE name = ?`, table, column);
-      if (known.length === 0) sql.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
-    }
+    makeLeaseTables(sql);
   }
 
   get(jobId: string): LeaseRow | undefined {
@@ -147,30 +106,10 @@ export class LeaseRows {
 
   insert(row: LeaseRow): void {
     this.#renewed.delete(row.jobId);
+    const values = valuesOf(row);
     this.#sql.exec(
-      `INSERT INTO leases (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      row.jobId,
-      row.attempt,
-      row.phase,
-      row.opId,
-      row.ending === null ? null : JSON.stringify(row.ending),
-      row.claimId,
-      row.machineId,
-      row.instanceId,
-      row.token,
-      row.intervalMs,
-      row.termMs,
-      row.baseHeartbeats,
-      row.beats,
-      row.grantedMs,
-      row.expiresMs,
-      row.acknowledgedMs,
-      row.renewedMs,
-      row.flushedMs,
-      row.commandStartedMs,
-      row.progress,
-      row.extended ? 1 : 0,
-      row.webhook === null ? null : Number(row.webhook),
+      `INSERT INTO leases (${leaseColumns}) VALUES (${values.map(() => "?").join(", ")})`,
+      ...values,
     );
   }
 
@@ -335,7 +274,7 @@ export class LeaseRows {
   }
 
   #read(where: string, ...params: SqlValue[]): LeaseRow[] {
-    const records = this.#sql.exec(`SELECT ${columns} FROM leases ${where}`, ...params);
+    const records = this.#sql.exec(`SELECT ${leaseColumns} FROM leases ${where}`, ...params);
     return records.map((record) => this.#asPromised(leaseFromRecord(record)));
   }
 
@@ -354,53 +293,3 @@ export class LeaseRows {
 
 /** A write of ours that D1 has not shown within a day is not coming. */
 const floorKeptMs = 24 * 3_600_000;
-
-/** Created if missing; a change of shape appends statements, it never edits these. */
-const schema = [
-  `CREATE TABLE IF NOT EXISTS leases (
-    job_id TEXT PRIMARY KEY, attempt INTEGER NOT NULL, phase TEXT NOT NULL, op_id TEXT NOT NULL, ending TEXT,
-    claim_id TEXT, machine_id TEXT, instance_id TEXT, token TEXT, interval_ms INTEGER NOT NULL,
-    term_ms INTEGER NOT NULL, base_heartbeats INTEGER NOT NULL, beats INTEGER NOT NULL, granted_ms INTEGER NOT NULL,
-    expires_ms INTEGER NOT NULL, acknowledged_ms INTEGER, renewed_ms INTEGER, flushed_ms INTEGER NOT NULL,
-    command_started_ms INTEGER, progress INTEGER NOT NULL, extended INTEGER NOT NULL
-  ) WITHOUT ROWID`,
-  // byClaim
-  "CREATE UNIQUE INDEX IF NOT EXISTS leases_claim ON leases (claim_id) WHERE claim_id IS NOT NULL",
-  `CREATE TABLE IF NOT EXISTS attempt_floors (
-    job_id TEXT PRIMARY KEY, attempt INTEGER NOT NULL, set_ms INTEGER NOT NULL
-  ) WITHOUT ROWID`,
-  "CREATE TABLE IF NOT EXISTS wakes (job_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID",
-  `CREATE TABLE IF NOT EXISTS cooldowns (
-    job_id TEXT NOT NULL, machine_id TEXT NOT NULL, until_ms INTEGER NOT NULL, PRIMARY KEY (job_id, machine_id)
-  ) WITHOUT ROWID`,
-];
-
-/** What tables made by an earlier version lack. */
-const laterColumns = [{ table: "leases", column: "webhook", type: "INTEGER" }];
-
-function leaseFromRecord(record: SqlRecord): LeaseRow {
-  return {
-    jobId: record.job_id as string,
-    attempt: record.attempt as number,
-    phase: record.phase as Phase,
-    opId: record.op_id as string,
-    ending: record.ending === null ? null : (JSON.parse(record.ending as string) as EndWrite),
-    claimId: record.claim_id as string | null,
-    machineId: record.machine_id as string | null,
-    instanceId: record.instance_id as string | null,
-    token: record.token as string | null,
-    intervalMs: record.interval_ms as number,
-    termMs: record.term_ms as number,
-    baseHeartbeats: record.base_heartbeats as number,
-    beats: record.beats as number,
-    grantedMs: record.granted_ms as number,
-    expiresMs: record.expires_ms as number,
-    acknowledgedMs: record.acknowledged_ms as number | null,
-    renewedMs: record.renewed_ms as number | null,
-    commandStartedMs: record.command_started_ms as number | null,
-    progress: record.progress as number,
-    flushedMs: record.flushed_ms as number,
-    extended: record.extended === 1,
-    webhook: record.webhook === null ? null : record.webhook === 1,
-  };
-}

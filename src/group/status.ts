@@ -1,6 +1,6 @@
 /** Who is there, put together from what the object knows of polls, leases and sockets. */
 import type { AgentState } from "../contract/index.ts";
-import type { LeaseRow } from "./lease-rows.ts";
+import type { LeaseRow } from "./lease-row.ts";
 import type { Poller } from "./polls.ts";
 import type { AgentStatus, SocketSeen } from "./protocol.ts";
 

@@ -39,7 +39,7 @@ export const outboxMutants: Mutant[] = [
   {
     name: "a lease row forgets that its job has a webhook",
     rule,
-    file: "src/group/lease-rows.ts",
+    file: "src/group/lease-row.ts",
     find: "row.webhook === null ? null : Number(row.webhook),",
     replace: "0,",
   },
