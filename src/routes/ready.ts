@@ -5,6 +5,7 @@ import { ErrorBody } from "../contract/index.ts";
 import { newestMigration, readMigrationApplied } from "../db/migrations-applied.ts";
 import { prepare } from "../db/prepare.ts";
 import type { Bindings } from "../env.ts";
+import { within } from "../http/shared-calls.ts";
 import { describeError, log } from "../middleware/log.ts";
 import { answer, createRouter, operation } from "./operation.ts";
 
@@ -56,18 +57,13 @@ export function readiness(look: (env: Bindings) => Promise<Readiness> = lookAtDa
 }
 
 async function lookAtDatabase(env: Bindings): Promise<Readiness> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${patienceMs} ms`)), patienceMs);
-  });
   try {
-    const found = prepare(env.DB, readMigrationApplied(newestMigration)).first();
-    return (await Promise.race([found, late])) === null ? "migrations" : "ready";
+    const found = await within(prepare(env.DB, readMigrationApplied(newestMigration)).first(), patienceMs);
+    if (found === undefined) throw new Error(`no answer within ${patienceMs} ms`);
+    return found === null ? "migrations" : "ready";
   } catch (error) {
     if (error instanceof Error && /no such table/.test(error.message)) return "migrations";
     log("warning", "database_unreachable", { error: describeError(error) });
     return "database";
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -6,7 +6,7 @@ import { importJWK } from "jose";
 import { z } from "zod";
 import { limits } from "../contract/index.ts";
 import { readTextAtMost } from "../http/read-text.ts";
-import { type Keep, SharedCalls, within } from "./shared-calls.ts";
+import { type Keep, SharedCalls, within } from "../http/shared-calls.ts";
 
 /** Salad rotates each of its two keys every two weeks, and signs with the older one. */
 const freshMs = 10 * 60_000;

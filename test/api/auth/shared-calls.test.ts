@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ExpiringCache } from "../../../src/domain/expiring-cache.ts";
-import { SharedCalls, within } from "../../../src/salad/shared-calls.ts";
+import { SharedCalls, within } from "../../../src/http/shared-calls.ts";
 
 describe("a shared call", () => {
   test("is one per key until it is over, and is kept beyond the request that began it", async () => {
