@@ -19,7 +19,7 @@ import type { AgentsPort } from "./ports.ts";
 import type { AgentsApi, SocketSeen } from "./protocol.ts";
 
 /** A group has at most 500 replicas; recipes run up to eight agents in one, but not in all. The platform ends at 32,768. */
-const maxSockets = 2_000;
+export const maxSockets = 2_000;
 /** Agents ping every 25 s: three lost, and a fourth on its way. A socket silent for longer leads nowhere. */
 const silentMs = 90_000;
 /** How long a wake that found too few waiting is kept for agents who are just about to say that they wait. */

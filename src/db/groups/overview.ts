@@ -1,8 +1,6 @@
 /** What D1 knows of container groups: for people who look at them. Bounded: no statement reads more rows than it says. */
-import type { JobStatus } from "../../contract/index.ts";
+import { JobStatus } from "../../contract/index.ts";
 import type { Statement } from "../statement.ts";
-
-const statuses = ["pending", "running", "completed", "failed", "canceled"] as const satisfies JobStatus[];
 
 /** A source of group ids of `?1` after `?2`, in order, at most `?3`. */
 const settings = (table: string) => `SELECT * FROM (SELECT container_group_id AS id FROM ${table}
@@ -33,7 +31,7 @@ export function listGroups(userId: string, after: string, limit: number): Statem
  */
 export function readGroup(userId: string, containerGroupId: string, countLimit: number): Statement {
   const ofGroup = "user_id = ?1 AND container_group_id = ?2";
-  const counts = statuses.map(
+  const counts = JobStatus.options.map(
     (status) => `(SELECT COUNT(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_by_user_group_status
       WHERE ${ofGroup} AND status = '${status}' LIMIT ?3)) AS ${status}`,
   );
@@ -49,7 +47,7 @@ export function readGroup(userId: string, containerGroupId: string, countLimit: 
 }
 
 /** `readGroup`'s row. */
-export interface GroupRecord extends Record<(typeof statuses)[number], number> {
+export interface GroupRecord extends Record<JobStatus, number> {
   oldest_pending: number | null;
   paused: number | null;
   /** Null, as the next three: no rule. */
@@ -63,11 +61,11 @@ export interface GroupRecord extends Record<(typeof statuses)[number], number> {
 export function countsOf(
   record: GroupRecord,
   countLimit: number,
-): { jobs: Record<(typeof statuses)[number], number>; atLeast: JobStatus[] } {
-  const cut = statuses.map((status) => [status, Math.min(record[status], countLimit)]);
+): { jobs: Record<JobStatus, number>; atLeast: JobStatus[] } {
+  const cut = JobStatus.options.map((status) => [status, Math.min(record[status], countLimit)]);
   return {
-    jobs: Object.fromEntries(cut) as Record<(typeof statuses)[number], number>,
-    atLeast: statuses.filter((status) => record[status] > countLimit),
+    jobs: Object.fromEntries(cut) as Record<JobStatus, number>,
+    atLeast: JobStatus.options.filter((status) => record[status] > countLimit),
   };
 }
 

@@ -3,7 +3,7 @@
  * again whether the job has ended so long ago: one that was sent back meanwhile has no end, and loses nothing.
  */
 import type { Statement } from "../statement.ts";
-import { garbageDelayMs } from "../storage/garbage.ts";
+import { again, garbageDelayMs, note } from "../storage/garbage.ts";
 
 /**
  * Jobs that had ended by then, the oldest end first, each with how many rows go with it. Indexes: jobs_ended, the keys of attempts and bans,
@@ -37,8 +37,6 @@ const chosen = `SELECT jobs.id FROM json_each(?1) v CROSS JOIN jobs ON jobs.id =
 export function purgeEnded(jobIds: string[], endedUntilMs: number, nowMs: number): Statement[] {
   const params = [JSON.stringify(jobIds), endedUntilMs];
   const dueMs = nowMs + garbageDelayMs;
-  const note = "INSERT INTO storage_garbage (prefix, due)";
-  const again = "ON CONFLICT (prefix) DO UPDATE SET due = MAX(due, excluded.due)";
   return [
     {
       sql: `UPDATE outputs SET kept = 1 WHERE job_id IN (${chosen}) AND EXISTS (SELECT 1 FROM attempts

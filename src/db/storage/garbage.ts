@@ -9,9 +9,10 @@ export const garbageDelayMs = 15 * 60_000;
 /** A person's URL lives for an hour, and writes below the root of an organization that may be gone by then. */
 export const rootGarbageDelayMs = 75 * 60_000;
 
-const note = "INSERT INTO storage_garbage (prefix, due)";
+/** Followed by a SELECT of both, and `again`. */
+export const note = "INSERT INTO storage_garbage (prefix, due)";
 /** Noted twice: the later time holds. The WHERE lets SQLite tell this clause from a join's. */
-const again = "ON CONFLICT (prefix) DO UPDATE SET due = MAX(due, excluded.due)";
+export const again = "ON CONFLICT (prefix) DO UPDATE SET due = MAX(due, excluded.due)";
 
 /** What users other than this one have anywhere, and the rows of their outputs. Walks the users: for the admin's clearing. */
 export function discardUsersStorage(exceptUserId: string, dueMs: number): Statement[] {

@@ -2,24 +2,12 @@
  * Who tries a delivery, and what came of it. A try takes the row first and is fenced by its own operation afterwards: of two that meet
  * at one row, one gets it. `due` is the next try, or the end of the lease of the one under way; a row that needs none has none.
  */
-import type { WebhookEvent } from "../../contract/index.ts";
 import type { Statement } from "../statement.ts";
+import type { EventRecord } from "./event-record.ts";
 
 /** A delivery as whoever sends it sees it, with what its user's secrets derive from. */
-export interface LeasedDelivery {
-  seq: number;
-  id: string;
+export interface LeasedDelivery extends EventRecord {
   user_id: string;
-  job_id: string;
-  number: number;
-  event: WebhookEvent;
-  url: string;
-  attempt: number;
-  machine_id: string | null;
-  container_group_id: string;
-  created: number;
-  /** With the one that begins. */
-  tries: number;
   webhook_nonce: string | null;
   webhook_nonce_before: string | null;
   webhook_rotated: number | null;

@@ -1,5 +1,5 @@
-import type { WebhookEvent } from "../../contract/index.ts";
 import type { Statement } from "../statement.ts";
+import type { EventRecord } from "./event-record.ts";
 
 const columns = `seq, id, job_id, number, event, url, attempt, machine_id, container_group_id, created, tries, due,
   delivered, abandoned, last_status, last_error`;
@@ -25,18 +25,7 @@ export function listDeliveries(userId: string | null, beforeSeq: number | null, 
 }
 
 /** A row of both. */
-export interface DeliveryRecord {
-  seq: number;
-  id: string;
-  job_id: string;
-  number: number;
-  event: WebhookEvent;
-  url: string;
-  attempt: number;
-  machine_id: string | null;
-  container_group_id: string;
-  created: number;
-  tries: number;
+export interface DeliveryRecord extends EventRecord {
   due: number | null;
   delivered: number | null;
   abandoned: number | null;

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import { GroupPause, GroupQuery } from "../../contract/index.ts";
 import { countAvailable, pauseGroup, resumeGroup } from "../../db/groups/pause.ts";
 import { prepare } from "../../db/prepare.ts";
+import { maxSockets } from "../../group/sockets.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { groupOf } from "../../middleware/group.ts";
@@ -11,9 +12,6 @@ import { describeError, log } from "../../middleware/log.ts";
 import { answer, operation, refusals } from "../operation.ts";
 import { iso } from "../times.ts";
 import { GroupParams, whichGroup } from "./which.ts";
-
-/** No more agents than that keep a socket to a group. */
-const mostWoken = 2_000;
 
 const pauseRoute = createRoute({
   method: "post",
@@ -52,7 +50,7 @@ export const resume = operation(resumeRoute, async (c) => {
   const { userId, containerGroupId } = key;
   const [, counted] = await c.env.DB.batch<{ available: number }>([
     prepare(c.env.DB, resumeGroup(userId, containerGroupId)),
-    prepare(c.env.DB, countAvailable(userId, containerGroupId, Date.now(), mostWoken)),
+    prepare(c.env.DB, countAvailable(userId, containerGroupId, Date.now(), maxSockets)),
   ]);
   tell(c, groupOf(c, key).resumed(key, counted?.results[0]?.available ?? 0));
   return c.json({ container_group_id: containerGroupId, paused: null }, 200);
