@@ -10,6 +10,7 @@ import { deleteFiles } from "../../storage/delete-files.ts";
 import { type BucketKey, fileKey } from "../../storage/keys.ts";
 import { locate } from "../../storage/locate.ts";
 import { receive } from "../../storage/receive.ts";
+import { headerOf } from "../header.ts";
 import { answer, bytes, refusals } from "../operation.ts";
 import { contentLength } from "../storage/content-length.ts";
 import { receivedError, serveObject } from "../storage/object-error.ts";
@@ -66,8 +67,9 @@ export async function writeFile(c: Context<AppEnv>): Promise<Response> {
     method: "PUT" as const,
     key: fileKey(c.var.principal.userId, keyOfPath(c)),
     size: contentLength(c, limits.streamedBytes),
-    contentType: header(c, "Content-Type"),
-    contentEncoding: header(c, "Content-Encoding"),
+    // Kept with the object, by the rules of granted URLs.
+    contentType: headerOf(c, "Content-Type", HeaderValue),
+    contentEncoding: headerOf(c, "Content-Encoding", HeaderValue),
     ...writeConditions(c),
   };
   const received = await receive(c.env.CHECKPOINTS, write, c.req.raw.body);
@@ -76,15 +78,6 @@ export async function writeFile(c: Context<AppEnv>): Promise<Response> {
     ETag: `"${received.etag}"`,
     "Access-Control-Expose-Headers": "ETag",
   });
-}
-
-/** What is kept with the object, by the rules of granted URLs: 400 for what they would not take. */
-function header(c: Context<AppEnv>, name: "Content-Type" | "Content-Encoding"): string | undefined {
-  const said = c.req.header(name);
-  const parsed = HeaderValue.optional().safeParse(said);
-  if (parsed.success) return said;
-  const problem = parsed.error.issues[0]?.message ?? "cannot be kept";
-  throw new ApiError("invalid_request", { problem, field: name });
 }
 
 export const deleteRoute = createRoute({

@@ -8,6 +8,7 @@ import { hexOf } from "../../domain/hex.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { sha256 } from "../../middleware/sha256.ts";
+import { headerOf } from "../header.ts";
 import { presentJob } from "./present.ts";
 
 /** A key and what it was sent with: hashes, since neither key nor body is to be kept. */
@@ -18,16 +19,11 @@ export interface Keyed {
 
 /** Null: the request has no key. 400 for one that is none. */
 export async function keyedOf(c: Context<AppEnv>): Promise<Keyed | null> {
-  const given = c.req.header("idempotency-key");
-  if (given === undefined) return null;
-  const key = IdempotencyKey.safeParse(given);
-  if (!key.success) {
-    const problem = key.error.issues[0]?.message ?? "is malformed";
-    throw new ApiError("invalid_request", { problem, field: "Idempotency-Key" });
-  }
+  const key = headerOf(c, "Idempotency-Key", IdempotencyKey);
+  if (key === undefined) return null;
   // The body as it came: what its absent fields mean may change with a deploy, a retry's bytes do not.
   const request = `${c.req.method} ${c.req.path}\n${c.var.bodyText}`;
-  return { keyHash: hexOf(await sha256(key.data)), requestHash: hexOf(await sha256(request)) };
+  return { keyHash: hexOf(await sha256(key)), requestHash: hexOf(await sha256(request)) };
 }
 
 /**
