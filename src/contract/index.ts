@@ -8,6 +8,8 @@ export * from "./lease.ts";
 export * from "./limits.ts";
 export * from "./managed-key.ts";
 export * from "./manifest.ts";
+export * from "./node-facts.ts";
+export * from "./progress.ts";
 export * from "./scaling.ts";
 export * from "./snapshot.ts";
 export * from "./socket.ts";

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
+import { NodeFacts } from "./node-facts.ts";
+import { Progress } from "./progress.ts";
 import { Bucket, Prefix, Sync } from "./sync.ts";
 import { atMost, Id, text, wholeNumber } from "./text.ts";
 import { Time } from "./time.ts";
@@ -11,6 +13,10 @@ import { Time } from "./time.ts";
  */
 export const JobStatus = z.enum(["pending", "running", "completed", "canceled", "failed"]);
 export type JobStatus = z.infer<typeof JobStatus>;
+
+/** What tells a command to end; whatever else an image wants, it can trap. */
+export const StopSignal = z.enum(["SIGTERM", "SIGINT"]);
+export type StopSignal = z.infer<typeof StopSignal>;
 
 /** What a webhook can tell: a job was handed out, ended so, or lost its node and waits again. */
 export const WebhookEvent = z.enum(["running", "completed", "failed", "canceled", "interrupted"]);
@@ -88,6 +94,27 @@ export const JobSubmission = z
       .describe(
         "Seconds of pause after a reported failure; doubles with each further one, up to an hour or this value",
       ),
+    stop_signal: StopSignal.default("SIGTERM").describe("Tells the command's processes to end"),
+    stop_grace_seconds: z
+      .int()
+      .min(0)
+      .max(limits.stopGraceSeconds)
+      .default(30)
+      .describe("Seconds from that signal to SIGKILL"),
+    timeout_seconds: z
+      .int()
+      .min(1)
+      .max(limits.timeoutSeconds)
+      .nullish()
+      .describe("Seconds that the command of one attempt may run; beyond, it is a failure. Null: no bound"),
+    stall_timeout_seconds: z
+      .int()
+      .min(1)
+      .max(limits.timeoutSeconds)
+      .nullish()
+      .describe(
+        "Seconds without a new step or checkpoint after which the attempt ends as stalled, to go on elsewhere. Null: never",
+      ),
     priority: z
       .int()
       .min(-limits.priority)
@@ -136,6 +163,18 @@ export const Job = z.object({
     .describe("What the webhook is told; null: running, completed and failed"),
   compression: z.boolean().describe("What is uploaded is gzipped"),
   retry_delay_seconds: z.int().describe("Seconds of pause after a reported failure, doubling"),
+  stop_signal: StopSignal.describe("Tells the command's processes to end"),
+  stop_grace_seconds: z.int().describe("Seconds from that signal to SIGKILL"),
+  timeout_seconds: z
+    .int()
+    .nullable()
+    .describe("Seconds that the command of one attempt may run; null: no bound"),
+  stall_timeout_seconds: z
+    .int()
+    .nullable()
+    .describe(
+      "Seconds without a new step or checkpoint after which the attempt ends as stalled; null: never",
+    ),
   priority: z.int().describe("Higher is handed out first"),
   sync: Sync.optional().describe("Directories to keep in step with storage"),
   ...LegacyStorage.partial().shape,
@@ -148,6 +187,9 @@ export const Job = z.object({
   num_failures: z.int().describe("Failures reported so far"),
   num_heartbeats: z.int().describe("Lease time held so far, in heartbeat intervals"),
   num_interruptions: z.int().describe("Attempts that ended because their node went silent"),
+  progress: Progress.extend({ at: Time.describe("When the API was told") })
+    .nullable()
+    .describe("The newest that the command has told of itself; null: nothing"),
   available: Time.nullable().describe("Not handed out before, after a failure with a retry delay"),
   failed_reason: z.string().nullable().describe("Why it failed, in words, as far as anybody said"),
   machine_id: z.string().nullable().describe("The machine that touched it last"),
@@ -172,6 +214,7 @@ export const ClaimQuery = z.object({
   claim_id: Id.optional().describe(
     "Chosen by the agent, new for each claim; repeating it gets the same attempt. Its lease is provisional for 10 s, until the first renewal",
   ),
+  ...NodeFacts.partial().shape,
 });
 export type ClaimQuery = z.infer<typeof ClaimQuery>;
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { RefusalReason } from "./errors.ts";
 import { JobStatus } from "./job.ts";
 import { limits } from "./limits.ts";
+import { Progress } from "./progress.ts";
 import { Id, legible, text } from "./text.ts";
 import { Time } from "./time.ts";
 
@@ -17,6 +18,13 @@ export const AttemptEnd = z.enum([
 ]);
 export type AttemptEnd = z.infer<typeof AttemptEnd>;
 
+/**
+ * What ended the command, where that is known better than by its exit code: `out_of_memory`: the kernel killed something of it for want of
+ * memory; `disk_full`: it failed and no disk space was left.
+ */
+export const AttemptCause = z.enum(["exit", "signal", "not_started", "out_of_memory", "disk_full"]);
+export type AttemptCause = z.infer<typeof AttemptCause>;
+
 /** Who speaks. Old workers send only the first two; our agent proves its lease with the token. */
 export const Holder = z.object({
   machine_id: Id.describe("The node that speaks"),
@@ -30,10 +38,12 @@ export const Holder = z.object({
 });
 export type Holder = z.infer<typeof Holder>;
 
-/** A report of an attempt's end: `completed`, `failed` or `released`, by the route it is sent to. */
+/** A report of an attempt's end: `completed`, `failed`, `released`, `stalled` or `timed_out`, by the route it is sent to. */
 export const Report = Holder.extend({
   exit_code: z.int().min(-1).max(255).nullish().describe("Of the command"),
   signal: text(limits.signalChars).nullish().describe("That ended the command, for example SIGKILL"),
+  cause: AttemptCause.nullish().describe("What ended the command"),
+  progress: Progress.nullish().describe("The last that the command told of its progress"),
   reason: z
     .string()
     .overwrite((reason) => legible(reason, limits.reasonChars))
@@ -45,6 +55,18 @@ export const Report = Holder.extend({
 export type Report = z.infer<typeof Report>;
 /** A report as it is written, before parsing. */
 export type ReportInput = z.input<typeof Report>;
+
+/**
+ * The answer to a report. `reallocate`: this node fails what goes well elsewhere; the agent asks SaladCloud for another node, with this reason.
+ */
+export const ReportAnswer = z.object({
+  message: z.string().describe("What was done, in words"),
+  reallocate: text(limits.reasonChars)
+    .min(1)
+    .optional()
+    .describe("Ask SaladCloud for another node, with this reason: jobs that fail here do better elsewhere"),
+});
+export type ReportAnswer = z.infer<typeof ReportAnswer>;
 
 export const HeartbeatAnswer = z.object({
   status: JobStatus.describe("`canceled` also when another attempt holds the job: drop it, report nothing"),
@@ -69,6 +91,11 @@ export const RenewalRequest = z.object({
           .min(0)
           .optional()
           .describe("Checkpoints or steps of this attempt so far; 0 for long tells that it gets nowhere"),
+        progress_report: Progress.nullish().describe("The newest that the command has told of its progress"),
+        uploading: z
+          .boolean()
+          .optional()
+          .describe("The command has ended and final uploads go on: its node must not be taken away now"),
       }),
     )
     .min(1)
@@ -112,9 +139,21 @@ export const Attempt = z.object({
   died_early: z.boolean().describe("Fell silent within 10 minutes of that, without progress"),
   exit_code: z.int().nullable().describe("Of the command"),
   signal: z.string().nullable().describe("That ended the command"),
+  cause: AttemptCause.nullable().describe("What ended the command, where told"),
   reason: z.string().nullable().describe("Why it ended so, in words"),
   bytes_downloaded: z.int().nullable().describe("Bytes that it downloaded, where told"),
   bytes_uploaded: z.int().nullable().describe("Bytes that it uploaded, where told"),
+  node: z
+    .object({
+      agent_version: z.string().optional().describe("Version of the agent"),
+      gpu_model: z.string().optional().describe("Model of the node's GPUs"),
+      gpu_count: z.int().optional().describe("GPUs that the container saw"),
+      driver_version: z.string().optional().describe("Version of the GPU's driver"),
+      memory_bytes: z.int().optional().describe("Memory that the container might use, in bytes"),
+      disk_bytes: z.int().optional().describe("Size of the disk with the working directory, in bytes"),
+    })
+    .nullable()
+    .describe("What the agent told of its node with the claim; null: nothing"),
 });
 export type Attempt = z.infer<typeof Attempt>;
 export const AttemptList = z.object({

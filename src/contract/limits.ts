@@ -62,6 +62,15 @@ export const limits = {
   replicas: 500,
   /** One hour (Kelpie's own bound): instances that idle cost money. */
   idleThresholdSeconds: 3600,
+  /** Whoever needs longer to stop than a quarter of an hour should write checkpoints. */
+  stopGraceSeconds: 900,
+  /** A year. */
+  timeoutSeconds: 31_536_000,
+  progressMessageChars: 200,
+  /** One fact about a node: names of GPUs and versions. */
+  factChars: 100,
+  /** One day: how long after scaling in either direction the next may have to wait. */
+  cooldownSeconds: 86_400,
   /** One day: whoever wants longer pauses submits again. */
   retryDelaySeconds: 86_400,
   priority: 100,

@@ -6,6 +6,8 @@ const Replicas = z.int().min(0).max(limits.replicas);
 const IdleThresholdSeconds = z.int().min(0).max(limits.idleThresholdSeconds);
 const Name = text(limits.nameChars).min(1);
 
+const CooldownSeconds = z.int().min(0).max(limits.cooldownSeconds);
+
 const bounds = {
   min_replicas: Replicas.describe(
     "Instances that the group has at least; 0: it is stopped when there is nothing to do",
@@ -16,11 +18,52 @@ const bounds = {
   ),
 };
 
+/** Beyond Kelpie; each optional in a submission, with this default. */
+const extras = {
+  jobs_per_replica: z
+    .int()
+    .min(1)
+    .max(limits.renewals)
+    .describe("Jobs that one instance runs at once (KELPIE_SLOTS of its agent); default 1"),
+  scale_up_cooldown_seconds: CooldownSeconds.describe("Seconds between two steps upwards; default 0"),
+  scale_down_cooldown_seconds: CooldownSeconds.describe(
+    "Seconds after the last step in either direction before instances are given up; default 900: SaladCloud needs 10 to 80 minutes to bring them up",
+  ),
+  paused: z.boolean().describe("The rule changes nothing for now; default false"),
+};
+
+/** What made the autoscaler look at a rule: the minute's cron, a job submitted to a group without instances, a person. */
+export const ScalingTrigger = z.enum(["cron", "submission", "person"]);
+export type ScalingTrigger = z.infer<typeof ScalingTrigger>;
+
+/**
+ * What the autoscaler did, or tried.
+ * - `scale_up`, `scale_down`: asked SaladCloud for other replicas. `start`, `stop`: of the whole group.
+ * - `drain`: told agents to claim no more, before their instances are given up.
+ * - `remove_rule`: the group is gone. `reallocate`: asked for another node in place of one that fails jobs.
+ * - `none`: it could not even decide; `error` says why.
+ */
+export const ScalingAction = z.enum([
+  "scale_up",
+  "scale_down",
+  "start",
+  "stop",
+  "drain",
+  "remove_rule",
+  "reallocate",
+  "none",
+]);
+export type ScalingAction = z.infer<typeof ScalingAction>;
+
 /** How a container group grows and shrinks with its queue. One rule for each group of a user. */
 export const NewScalingRule = z
   .object({
     container_group_id: Id.describe("Id of a container group of the credential's organization and project"),
     ...bounds,
+    jobs_per_replica: extras.jobs_per_replica.default(1),
+    scale_up_cooldown_seconds: extras.scale_up_cooldown_seconds.default(0),
+    scale_down_cooldown_seconds: extras.scale_down_cooldown_seconds.default(900),
+    paused: extras.paused.default(false),
     org_name: Name.optional().describe(
       "Of the admin, who has none: the group's organization on SaladCloud; else ignored",
     ),
@@ -34,16 +77,17 @@ export type NewScalingRule = z.infer<typeof NewScalingRule>;
 
 /** What is left out stays as it is. */
 export const ScalingRulePatch = z
-  .object(bounds)
+  .object({ ...bounds, ...extras })
   .partial()
   .refine((patch) => Object.keys(patch).length > 0, {
-    error: "give at least one of min_replicas, max_replicas, idle_threshold_seconds",
+    error: `give at least one of ${[...Object.keys(bounds), ...Object.keys(extras)].join(", ")}`,
   });
 export type ScalingRulePatch = z.infer<typeof ScalingRulePatch>;
 
 export const ScalingRule = z.object({
   container_group_id: z.string().describe("Id of the container group, and of the rule"),
   ...bounds,
+  ...extras,
   org_name: z.string().describe("Organization of SaladCloud that the group is of"),
   project_name: z.string().describe("Project that the group is of"),
   container_group_name: z.string().describe("Name of the group, as Salad told it when the rule was made"),

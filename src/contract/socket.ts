@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { RefusalReason } from "./errors.ts";
-import { Id } from "./text.ts";
+import { limits } from "./limits.ts";
+import { Id, text } from "./text.ts";
 
 /** How an agent introduces itself when it opens its socket. */
 export const SocketQuery = z.object({
@@ -20,6 +21,7 @@ export type SocketQuery = z.infer<typeof SocketQuery>;
 /**
  * - `wake`: there may be work: claim. Sent once for each `waiting`.
  * - `ended`: that attempt's lease has ended: renew at once, whose answer alone counts.
+ * - `reallocate`: ask SaladCloud for another node, with this reason, once nothing runs here any more.
  * - `drain`: claim no more, finish what runs. `resume`: claim again. One of them is the first message of each socket.
  */
 export const ServerMessage = z.discriminatedUnion("type", [
@@ -30,6 +32,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
     attempt: z.int().min(1),
     reason: RefusalReason.optional().catch(undefined).describe("For people; the renewal tells the real one"),
   }),
+  z.object({ type: z.literal("reallocate"), reason: text(limits.reasonChars).min(1) }),
   z.object({ type: z.literal("drain") }),
   z.object({ type: z.literal("resume") }),
 ]);

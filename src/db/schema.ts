@@ -6,7 +6,22 @@
  */
 import { type InferSelectModel, sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { AttemptEnd, JobStatus, LegacyStorage, Sync, WebhookEvent } from "../contract/index.ts";
+import type {
+  AttemptCause,
+  AttemptEnd,
+  JobStatus,
+  LegacyStorage,
+  NodeFacts,
+  Progress,
+  ScalingAction,
+  ScalingTrigger,
+  StopSignal,
+  Sync,
+  WebhookEvent,
+} from "../contract/index.ts";
+
+/** A command's progress, and when the API was told. */
+export type ToldProgress = Progress & { at: number };
 
 export const users = sqliteTable(
   "users",
@@ -90,11 +105,55 @@ export const scalingRules = sqliteTable(
     minReplicas: integer("min_replicas").notNull(),
     maxReplicas: integer("max_replicas").notNull(),
     idleThresholdSeconds: integer("idle_threshold_seconds").notNull(),
+    jobsPerReplica: integer("jobs_per_replica").notNull().default(1),
+    /** Seconds, as the next. */
+    scaleUpCooldown: integer("scale_up_cooldown").notNull().default(0),
+    scaleDownCooldown: integer("scale_down_cooldown").notNull().default(900),
+    paused: integer({ mode: "boolean" }).notNull().default(false),
+    /** When the autoscaler last asked SaladCloud for more, and for fewer, instances. */
+    scaledUp: integer("scaled_up"),
+    scaledDown: integer("scaled_down"),
     created: integer().notNull(),
     updated: integer().notNull(),
   },
   (t) => [primaryKey({ columns: [t.userId, t.containerGroupId] })],
 );
+/**
+ * Decisions of the autoscaler that changed something or failed, and rules that were removed because their group is gone. No decision that left
+ * everything as it was.
+ */
+export const scalingEvents = sqliteTable(
+  "scaling_events",
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    userId: text("user_id").notNull(),
+    containerGroupId: text("container_group_id").notNull(),
+    /** When it was decided. */
+    at: integer().notNull(),
+    /** What made the autoscaler look: the minute's cron, a submission, a person. */
+    trigger: text().$type<ScalingTrigger>().notNull(),
+    action: text().$type<ScalingAction>().notNull(),
+    /** What the decision was made from. */
+    inputs: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    /** Replicas that were wanted; null: it did not get so far. */
+    wanted: integer(),
+    /** Replicas before and after; null: not known, or unchanged. */
+    replicasBefore: integer("replicas_before"),
+    replicasAfter: integer("replicas_after"),
+    /** In words. */
+    reason: text().notNull(),
+    /** What went wrong; null: it was done. */
+    error: text(),
+  },
+  (t) => [
+    // listScalingEvents, newest first, and the purge of what is beyond the newest of a rule.
+    index("scaling_events_by_rule").on(t.userId, t.containerGroupId, t.seq),
+    // The purge of what is old.
+    index("scaling_events_at").on(t.at),
+  ],
+);
+export type ScalingEventRow = InferSelectModel<typeof scalingEvents>;
+
 export type ScalingRuleRow = InferSelectModel<typeof scalingRules>;
 
 /** What a client's `Idempotency-Key` has already made. Kept for 24 h. */
@@ -153,6 +212,13 @@ export const jobs = sqliteTable(
     machineId: text("machine_id"),
     /** Seconds between a reported failure and the next hand-out; doubles with each further failure. */
     retryDelay: integer("retry_delay").notNull().default(0),
+    stopSignal: text("stop_signal").$type<StopSignal>().notNull().default("SIGTERM"),
+    /** Seconds, as the next two; null: no bound. */
+    stopGrace: integer("stop_grace").notNull().default(30),
+    timeout: integer(),
+    stallTimeout: integer("stall_timeout"),
+    /** The newest that a command told of itself, and when. */
+    progress: text({ mode: "json" }).$type<ToldProgress>(),
     /** Not handed out before. */
     availableAt: integer("available_at").notNull().default(0),
     /** Machines of the attempts in a row that died soon after their command's start, without progress (quarantine). */
@@ -210,9 +276,12 @@ export const attempts = sqliteTable(
     endOp: text("end_op"),
     exitCode: integer("exit_code"),
     signal: text(),
+    cause: text().$type<AttemptCause>(),
     reason: text(),
     bytesDownloaded: integer("bytes_downloaded"),
     bytesUploaded: integer("bytes_uploaded"),
+    /** What the agent told of its node; null: nothing. */
+    node: text({ mode: "json" }).$type<Partial<NodeFacts>>(),
     /** Of a job with managed storage, until the sweep has looked for what a dead attempt left there. */
     unswept: integer({ mode: "boolean" }).notNull().default(false),
   },

@@ -5,7 +5,7 @@ import type { Statement } from "../statement.ts";
 export function listAttempts(jobId: string, limit: number): Statement {
   return {
     sql: `SELECT number, machine_id, instance_id, claimed, acknowledged, ended, end, command_started, died_early,
-            exit_code, signal, reason, bytes_downloaded, bytes_uploaded
+            exit_code, signal, cause, reason, bytes_downloaded, bytes_uploaded, node
           FROM attempts WHERE job_id = ?1 ORDER BY number DESC LIMIT ?2`,
     params: [jobId, limit],
   };
@@ -24,7 +24,10 @@ export interface AttemptRecord {
   died_early: number;
   exit_code: number | null;
   signal: string | null;
+  cause: AttemptRow["cause"];
   reason: string | null;
   bytes_downloaded: number | null;
   bytes_uploaded: number | null;
+  /** JSON. */
+  node: string | null;
 }

@@ -22,6 +22,10 @@ export type NewJob = Pick<
   | "priority"
   | "maxFailures"
   | "retryDelay"
+  | "stopSignal"
+  | "stopGrace"
+  | "timeout"
+  | "stallTimeout"
   | "heartbeatInterval"
   | "managed"
 >;
@@ -62,11 +66,13 @@ export function insertJobs(
 ): Statement[] {
   return chunksOf(jobs).map((chunk) => ({
     sql: `INSERT INTO jobs (id, user_id, container_group_id, command, arguments, environment, sync, legacy_storage,
-            webhook, webhook_events, compression, priority, max_failures, heartbeat_interval, retry_delay, managed, created)
+            webhook, webhook_events, compression, priority, max_failures, heartbeat_interval, retry_delay, managed,
+            stop_signal, stop_grace, timeout, stall_timeout, created)
           SELECT value ->> '$.id', ?2, value ->> '$.containerGroupId', value ->> '$.command',
             value -> '$.arguments', value -> '$.environment', value -> '$.sync', value -> '$.legacyStorage',
             value ->> '$.webhook', value -> '$.webhookEvents', value ->> '$.compression', value ->> '$.priority', value ->> '$.maxFailures',
-            value ->> '$.heartbeatInterval', value ->> '$.retryDelay', value ->> '$.managed', ?3
+            value ->> '$.heartbeatInterval', value ->> '$.retryDelay', value ->> '$.managed',
+            value ->> '$.stopSignal', value ->> '$.stopGrace', value ->> '$.timeout', value ->> '$.stallTimeout', ?3
           FROM json_each(?1) ${under ? `WHERE ${keyIsOurs}` : ""} ORDER BY key`,
     params: [chunk, userId, createdMs, ...(under ? [under.keyHash, under.firstJobId] : [])],
   }));

@@ -12,19 +12,27 @@ export interface ScalingRuleRecord {
   min_replicas: number;
   max_replicas: number;
   idle_threshold_seconds: number;
+  jobs_per_replica: number;
+  scale_up_cooldown: number;
+  scale_down_cooldown: number;
+  paused: number;
+  scaled_up: number | null;
+  scaled_down: number | null;
   created: number;
   updated: number;
 }
 
 /** Writes nothing when the user has a rule for that group: no row comes back. Index: the key of scaling_rules. */
-export function insertRule(rule: Omit<ScalingRuleRow, "updated">): Statement {
+export function insertRule(rule: Omit<ScalingRuleRow, "updated" | "scaledUp" | "scaledDown">): Statement {
   return {
     sql: `INSERT INTO scaling_rules (user_id, container_group_id, org_name, project_name, container_group_name,
-            min_replicas, max_replicas, idle_threshold_seconds, created, updated)
-          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT DO NOTHING RETURNING *`,
+            min_replicas, max_replicas, idle_threshold_seconds, created, updated,
+            jobs_per_replica, scale_up_cooldown, scale_down_cooldown, paused)
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING RETURNING *`,
     params: [
       ...[rule.userId, rule.containerGroupId, rule.orgName, rule.projectName, rule.containerGroupName],
       ...[rule.minReplicas, rule.maxReplicas, rule.idleThresholdSeconds, rule.created],
+      ...[rule.jobsPerReplica, rule.scaleUpCooldown, rule.scaleDownCooldown, Number(rule.paused)],
     ],
   };
 }
@@ -42,6 +50,10 @@ export interface RuleChange {
   minReplicas: number | null;
   maxReplicas: number | null;
   idleThresholdSeconds: number | null;
+  jobsPerReplica: number | null;
+  scaleUpCooldown: number | null;
+  scaleDownCooldown: number | null;
+  paused: boolean | null;
 }
 
 /**
@@ -56,7 +68,9 @@ export function updateRule(
 ): Statement {
   return {
     sql: `UPDATE scaling_rules SET min_replicas = COALESCE(?3, min_replicas), max_replicas = COALESCE(?4, max_replicas),
-            idle_threshold_seconds = COALESCE(?5, idle_threshold_seconds), updated = ?6
+            idle_threshold_seconds = COALESCE(?5, idle_threshold_seconds), updated = ?6,
+            jobs_per_replica = COALESCE(?7, jobs_per_replica), scale_up_cooldown = COALESCE(?8, scale_up_cooldown),
+            scale_down_cooldown = COALESCE(?9, scale_down_cooldown), paused = COALESCE(?10, paused)
           WHERE user_id = ?1 AND container_group_id = ?2
             AND COALESCE(?3, min_replicas) <= COALESCE(?4, max_replicas)
           RETURNING *`,
@@ -67,6 +81,10 @@ export function updateRule(
       change.maxReplicas,
       change.idleThresholdSeconds,
       nowMs,
+      change.jobsPerReplica,
+      change.scaleUpCooldown,
+      change.scaleDownCooldown,
+      change.paused === null ? null : Number(change.paused),
     ],
   };
 }

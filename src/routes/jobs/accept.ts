@@ -120,6 +120,10 @@ function newJob(submission: JobSubmission): NewJob {
     priority: submission.priority,
     maxFailures: submission.max_failures,
     retryDelay: submission.retry_delay_seconds,
+    stopSignal: submission.stop_signal,
+    stopGrace: submission.stop_grace_seconds,
+    timeout: submission.timeout_seconds ?? null,
+    stallTimeout: submission.stall_timeout_seconds ?? null,
     heartbeatInterval: submission.heartbeat_interval,
     managed: usesManagedStorage(submission.sync),
   };
@@ -143,6 +147,7 @@ const untouched = {
   numHeartbeats: 0,
   numInterruptions: 0,
   machineId: null,
+  progress: null,
   availableAt: 0,
   failedReason: null,
   attempt: 0,

@@ -24,6 +24,10 @@ export function presentJob(job: VisibleJob): Job {
     webhook_events: job.webhookEvents,
     compression: job.compression,
     retry_delay_seconds: job.retryDelay,
+    stop_signal: job.stopSignal,
+    stop_grace_seconds: job.stopGrace,
+    timeout_seconds: job.timeout,
+    stall_timeout_seconds: job.stallTimeout,
     priority: job.priority,
     ...(job.legacyStorage ?? { sync: job.sync ?? {} }),
     created: iso(job.created),
@@ -35,6 +39,7 @@ export function presentJob(job: VisibleJob): Job {
     num_failures: job.numFailures,
     num_heartbeats: job.numHeartbeats,
     num_interruptions: job.numInterruptions,
+    progress: job.progress && { ...job.progress, at: iso(job.progress.at) },
     available: job.availableAt === 0 ? null : iso(job.availableAt),
     failed_reason: job.failedReason,
     machine_id: job.machineId,
@@ -57,5 +62,6 @@ export function presentAttempt(attempt: AttemptRecord): Attempt {
     ended: isoOrNull(attempt.ended),
     command_started: isoOrNull(attempt.command_started),
     died_early: attempt.died_early === 1,
+    node: attempt.node === null ? null : (JSON.parse(attempt.node) as Attempt["node"]),
   };
 }

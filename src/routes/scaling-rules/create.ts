@@ -49,6 +49,10 @@ export const createScalingRule = operation(route, async (c) => {
     minReplicas: rule.min_replicas,
     maxReplicas: rule.max_replicas,
     idleThresholdSeconds: rule.idle_threshold_seconds,
+    jobsPerReplica: rule.jobs_per_replica,
+    scaleUpCooldown: rule.scale_up_cooldown_seconds,
+    scaleDownCooldown: rule.scale_down_cooldown_seconds,
+    paused: rule.paused,
     created: nowMs,
   });
   // The admin is of no organization, whose nodes the list would be about.

@@ -27,6 +27,10 @@ export const updateScalingRule = operation(route, async (c) => {
     minReplicas: patch.min_replicas ?? null,
     maxReplicas: patch.max_replicas ?? null,
     idleThresholdSeconds: patch.idle_threshold_seconds ?? null,
+    jobsPerReplica: patch.jobs_per_replica ?? null,
+    scaleUpCooldown: patch.scale_up_cooldown_seconds ?? null,
+    scaleDownCooldown: patch.scale_down_cooldown_seconds ?? null,
+    paused: patch.paused ?? null,
   };
   // In one transaction: what is read is what the change would have been made to.
   const [updated, read] = await c.env.DB.batch<ScalingRuleRecord>([

@@ -85,6 +85,10 @@ beforeAll(async () => {
     minReplicas: rule.min_replicas,
     maxReplicas: rule.max_replicas,
     idleThresholdSeconds: rule.idle_threshold_seconds,
+    jobsPerReplica: 1,
+    scaleUpCooldown: 0,
+    scaleDownCooldown: 0,
+    paused: false,
     created: 0,
   });
   await prepare(env.DB, insert).run();

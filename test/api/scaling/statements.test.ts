@@ -19,7 +19,15 @@ async function planOf({ sql, params }: Statement): Promise<string[]> {
 }
 
 const page = { limit: 100, offset: 0 };
-const change = { minReplicas: 1, maxReplicas: null, idleThresholdSeconds: null };
+const change = {
+  minReplicas: 1,
+  maxReplicas: null,
+  idleThresholdSeconds: null,
+  jobsPerReplica: null,
+  scaleUpCooldown: null,
+  scaleDownCooldown: null,
+  paused: null,
+};
 const key = "sqlite_autoindex_scaling_rules_1";
 
 describe("plans", () => {
@@ -43,7 +51,10 @@ describe("plans", () => {
   test("a new rule and a list of groups search nothing", async () => {
     const rule = { userId: "u", containerGroupId: "g", orgName: "o", projectName: "p" };
     const bounds = { minReplicas: 0, maxReplicas: 1, idleThresholdSeconds: 0 };
-    expect(await planOf(insertRule({ ...rule, ...bounds, containerGroupName: "n", created: 0 }))).toEqual([]);
+    const extras = { jobsPerReplica: 1, scaleUpCooldown: 0, scaleDownCooldown: 0, paused: false };
+    expect(
+      await planOf(insertRule({ ...rule, ...bounds, ...extras, containerGroupName: "n", created: 0 })),
+    ).toEqual([]);
     const plan = await planOf(recordGroups("u", "p", [{ id: "g", name: "n" }], 0));
     expect(plan).toEqual(["SCAN json_each VIRTUAL TABLE INDEX 1:"]);
   });

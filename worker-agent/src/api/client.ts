@@ -6,7 +6,7 @@ import { type Answer, classifyError, classifyStatus } from "./fault.ts";
 export interface Call<T> {
   method: "GET" | "POST";
   path: string;
-  query?: Record<string, string | undefined>;
+  query?: Record<string, string | number | undefined>;
   body?: unknown;
   answer: z.ZodType<T>;
   timeoutMs: number;
@@ -24,7 +24,7 @@ export function createApiClient(baseUrl: string, credentials: Record<string, str
     async call({ method, path, query = {}, body, answer, timeoutMs, signal }) {
       const url = new URL(`${baseUrl}${path}`);
       for (const [name, value] of Object.entries(query)) {
-        if (value !== undefined) url.searchParams.set(name, value);
+        if (value !== undefined) url.searchParams.set(name, String(value));
       }
       const timeout = AbortSignal.timeout(timeoutMs);
       try {
