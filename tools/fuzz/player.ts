@@ -87,10 +87,10 @@ export class Player {
     const about = { random, schemas: document.schemas, headers, marker, groups, says };
     const built = build({ ...about, facts: known?.facts, granted }, operation);
     let request = built.request;
-    if (isSpoiled) request = mutate(request, random);
-    else if (operation.path.endsWith("uploads/complete")) {
+    if (operation.path.endsWith("uploads/complete")) {
       request = await finishUpload(url, headers, request, built.asked).catch(() => request);
     }
+    if (isSpoiled) request = mutate(request, random);
     if (!(await this.#stage.admit(request))) return { request, isAccepted: false, known };
 
     const answer = await callPatiently(url, request);
