@@ -1,3 +1,6 @@
+/** Of what nothing is known. */
+export const untriedRate = 1 / 2;
+
 /**
  * What has been seen to work: how often something was done with a thing in the state that an earlier request had left it in. No schema says
  * that only an ended job can be retried, or only a written file be read; the answers do.
@@ -13,7 +16,7 @@ export class Experience {
     states.set(state, { good: good + (isGood ? 1 : 0), all: all + 1 });
   }
 
-  /** 0 < rate < 1. What was never tried has 1/2, and so gets its try before what has failed. */
+  /** 0 < rate < 1. What was never tried has `untriedRate`, and so gets its try before what has failed. */
   rate(goal: string, state: string): number {
     const { good, all } = this.#seen.get(goal)?.get(state) ?? { good: 0, all: 0 };
     return (good + 1) / (all + 2);

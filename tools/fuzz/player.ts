@@ -7,7 +7,7 @@ import { build } from "./build.ts";
 import type { Answer } from "./call.ts";
 import { type Caller, type Callers, heldGroup } from "./callers.ts";
 import type { Document, Operation } from "./document.ts";
-import { Experience } from "./experience.ts";
+import { Experience, untriedRate } from "./experience.ts";
 import type { Marks } from "./marks.ts";
 import { type Facts, type Granted, heldJob, type Known, kindOf } from "./memory.ts";
 import { mutate, type Sendable } from "./mutate.ts";
@@ -124,14 +124,15 @@ export class Player {
     const best = this.#experience.best(goal);
     const isAboutHeld = kindOf(path, {}) === heldJob;
     // Not for what wants jobs that have ended.
-    const isHoldFit = hope(claim.route) + worthwhile >= (best === undefined ? 0.5 : hope(best));
+    const isHoldFit = hope(claim.route) + worthwhile >= (best === undefined ? untriedRate : hope(best));
     let known = isAboutHeld && isHoldFit && random.chance(heldShare) ? await this.#hold(caller) : undefined;
     known ??= caller.memory.recall(path, random, required, random.chance(fitShare) ? hope : undefined);
     if (depth >= maxDepth) return known;
 
-    const isWorthwhile = best !== undefined && hope(best) > (known ? hope(known.state) : 0) + worthwhile;
+    const better = best ?? this.#untried(operation, caller, hope);
+    const isWorthwhile = better !== undefined && hope(better) > (known ? hope(known.state) : 0) + worthwhile;
     if (isWorthwhile && random.chance(fitShare)) {
-      known = (await this.#bringAbout(best, caller, depth + 1)) ?? known;
+      known = (await this.#bringAbout(better, caller, depth + 1)) ?? known;
     }
 
     const lacking = required.filter((name) => known?.facts[name] === undefined);
@@ -147,6 +148,27 @@ export class Player {
     if (!maker) return known;
     const made = await this.play(maker, caller, { known, depth: depth + 1 });
     return made.isAccepted ? merged(known, made.known) : known;
+  }
+
+  /** Where nothing has worked yet: a state that might, of those in which requests leave things of this sort. */
+  #untried(
+    { path, route }: Operation,
+    { role }: Caller,
+    hope: (state: string) => number,
+  ): string | undefined {
+    const { document, random } = this.#stage;
+    const sort = path.split("/")[1];
+    const states = document.operations.filter(
+      (other) =>
+        other.route !== route &&
+        other.method !== "GET" &&
+        // Not what clears all there is.
+        (other.method !== "DELETE" || other.path.includes("{")) &&
+        other.path.split("/")[1] === sort &&
+        other.mayCall.includes(role) &&
+        hope(other.route) === untriedRate,
+    );
+    return states.length > 0 ? random.pick(states).route : undefined;
   }
 
   /** A thing in the state in which that route leaves it. Undefined: there could be none. */
@@ -192,7 +214,7 @@ export class Player {
     const hope = (by: string) => this.#experience.rate(byWhom(operation), by);
     const there = memory.takeGrant(operation, hope);
     const mayAsk = this.#granters.filter(({ mayCall }) => mayCall.includes(role));
-    const isEnough = there && hope(there.by) >= 0.5 && !random.chance(newGrantShare);
+    const isEnough = there && hope(there.by) >= untriedRate && !random.chance(newGrantShare);
     if (isEnough || mayAsk.length === 0 || depth >= maxDepth) return there;
 
     const most = Math.max(...mayAsk.map(({ route }) => hope(route)));
