@@ -5,20 +5,23 @@
 export interface UploadName {
   mark: string;
   storageId: string;
-  /** Beginning of the SHA-256 of the object's key, hex: with another key R2 has no fault of its own for it, and asks to try again. */
-  keyHash: string;
+  /**
+   * Beginning of the SHA-256 of the other two and the object's key, hex: of an upload that was never begun, or with another key, R2 may
+   * have no fault of its own, and asks to try again.
+   */
+  check: string;
 }
 
 /** Name of the mark in the object's metadata. */
 export const markName = "kelpie-upload";
 
-export function uploadIdOf({ mark, keyHash, storageId }: UploadName): string {
-  return `${mark}.${keyHash}.${storageId}`;
+export function uploadIdOf({ mark, check, storageId }: UploadName): string {
+  return `${mark}.${check}.${storageId}`;
 }
 
 /** Null: no id that was ever given out. */
 export function parseUploadId(uploadId: string): UploadName | null {
-  const [, mark, keyHash, storageId] = /^([0-9a-f-]{36})\.([0-9a-f]{16})\.(.+)$/.exec(uploadId) ?? [];
-  if (mark === undefined || keyHash === undefined || storageId === undefined) return null;
-  return { mark, keyHash, storageId };
+  const [, mark, check, storageId] = /^([0-9a-f-]{36})\.([0-9a-f]{16})\.(.+)$/.exec(uploadId) ?? [];
+  if (mark === undefined || check === undefined || storageId === undefined) return null;
+  return { mark, check, storageId };
 }

@@ -31,7 +31,7 @@ export async function beginUpload(
   uploads: Uploads,
   key: BucketKey,
   content: Content,
-): Promise<Omit<UploadName, "keyHash">> {
+): Promise<Omit<UploadName, "check">> {
   const mark = crypto.randomUUID();
   return { mark, storageId: await uploads.begin(key, content, mark) };
 }
@@ -47,7 +47,7 @@ export async function completeUpload(
   bucket: R2Bucket,
   uploads: Uploads,
   key: BucketKey,
-  { mark, storageId }: Omit<UploadName, "keyHash">,
+  { mark, storageId }: Omit<UploadName, "check">,
   { parts, size }: { parts: UploadedPart[]; size: number },
 ): Promise<Completed> {
   const outcome = await uploads.complete(key, storageId, parts);

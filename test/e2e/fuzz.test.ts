@@ -24,6 +24,15 @@ test("1,000 good and spoiled requests: no 5xx, no silence, nothing left by a ref
   expect(report.routes.filter(({ accepted }) => accepted > 0).length).toBeGreaterThan(
     report.routes.length * 0.8,
   );
+  // Nodes too, and not only to be refused.
+  for (const { role, sent, accepted } of report.callers)
+    expect([role, accepted > sent * 0.2 && sent > 50]).toEqual([role, true]);
+  // Called by signed URLs alone.
+  const signed = report.routes.filter(({ route }) => route.endsWith("/storage/object"));
+  expect(signed.map(({ route, accepted }) => [route, accepted > 0])).toEqual([
+    [expect.stringMatching(/^(GET|PUT) /), true],
+    [expect.stringMatching(/^(GET|PUT) /), true],
+  ]);
 });
 
 test("the documentation is there without the internet: page, script and style, under a policy without inline scripts", async () => {

@@ -11,7 +11,14 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535) {
 
 const organization = "acme";
 const key = "local-salad-key";
-const salad = await SimulatedSalad.start({ port });
+const salad = await SimulatedSalad.start({ port }).catch((error: NodeJS.ErrnoException) => {
+  console.error(
+    error.code === "EADDRINUSE"
+      ? `port ${port} is in use: end what listens there, or take another one with --port`
+      : `cannot listen on port ${port}: ${error.message}`,
+  );
+  return process.exit(1);
+});
 salad.controls.addOrganization({ name: organization, keys: [key] });
 const group = salad.controls.addGroup({ organization, name: "my-group", replicas: 1 });
 const [instance] = salad.controls.listInstances({ organization });

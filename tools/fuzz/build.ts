@@ -1,8 +1,9 @@
 /** From an operation of the document to a request that it should accept. */
 import type { Random } from "../../test/simulation/world/random.ts";
-import type { Operation, Schema } from "./document.ts";
+import { contentOf } from "./content.ts";
+import type { Operation } from "./document.ts";
 import { type Given, generate } from "./generate.ts";
-import type { Facts, Memory } from "./memory.ts";
+import type { Facts, Granted } from "./memory.ts";
 import type { Sendable } from "./mutate.ts";
 
 export interface Built {
@@ -11,40 +12,42 @@ export interface Built {
   asked: Facts;
 }
 
-export interface Asker {
+export interface About {
   random: Random;
-  memory: Memory;
   schemas: Given["schemas"];
   headers: Record<string, string>;
+  /** Stands in all free texts of the request. */
+  marker: string;
   /** Ids of container groups that are on SaladCloud; none: they are not known. */
   groups: readonly string[];
+  /** What is to be said, by name, before what is known. */
+  says: NonNullable<Given["there"]>;
+  /** Of the thing that it is about. */
+  facts?: Facts | undefined;
+  /** The request as an answer has permitted it: nothing else is looked at. */
+  granted?: Granted | undefined;
 }
 
-export function build(asker: Asker, operation: Operation, marker: string): Built {
-  const { random, memory, schemas } = asker;
-  const granted = memory.takeGrant(operation.method, operation.path);
+export function build(about: About, operation: Operation): Built {
+  const { random, schemas, marker, facts, granted } = about;
   if (granted) {
     const size = Number(granted.url.searchParams.get("size") ?? 0);
     const headers = { ...granted.headers };
     for (const name of Object.keys(headers)) if (/^(content-length|host)$/i.test(name)) delete headers[name];
     const query = [...granted.url.searchParams];
-    const body = operation.body ? "x".repeat(Math.min(size, 100_000)) : undefined;
+    const body = operation.body ? contentOf(Math.min(size, 100_000)) : undefined;
     return { request: { method: operation.method, path: operation.path, query, headers, body }, asked: {} };
   }
 
-  const named = operation.parameters.flatMap(({ name, required }) => (required ? [name] : []));
-  const facts = memory.recall(operation.path, random, [
-    ...named,
-    ...requiredOf(schemas, operation.body?.json),
-  ]);
   // A group that an answer has told of has its rule already.
   const isNewRule = operation.method === "POST" && operation.path === "/scaling-rules";
-  const there: Given["there"] =
-    isNewRule && asker.groups.length > 0 ? { container_group_id: asker.groups } : {};
+  const newGroups: About["says"] =
+    isNewRule && about.groups.length > 0 ? { container_group_id: about.groups } : {};
+  const there = { ...about.says, ...newGroups };
   const given: Given = { random, schemas, marker, facts, there };
   const asked: Facts = {};
   const query: [string, string][] = [];
-  const headers: Record<string, string> = { ...asker.headers };
+  const headers: Record<string, string> = { ...about.headers };
   let path = operation.path;
   for (const parameter of operation.parameters) {
     const { name } = parameter;
@@ -67,11 +70,6 @@ export function build(asker: Asker, operation: Operation, marker: string): Built
   } else if (operation.body) body = marker.repeat(random.int(0, 20));
   if (operation.responses.has("101")) Object.assign(headers, upgrade);
   return { request: { method: operation.method, path, query, headers, body }, asked };
-}
-
-function requiredOf(schemas: Given["schemas"], schema: Schema | undefined): string[] {
-  const target = schema?.$ref === undefined ? schema : schemas[schema.$ref.split("/").at(-1) ?? ""];
-  return target?.required ?? [];
 }
 
 const upgrade = {

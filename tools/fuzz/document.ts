@@ -28,12 +28,24 @@ export interface Parameter {
   schema: Schema;
 }
 
+/** Whose credential: the admin's, a user's, or that of a node of a user's. */
+export const roles = ["admin", "user", "node"] as const;
+export type Role = (typeof roles)[number];
+
 export interface Operation {
   method: string;
   path: string;
+  /** Both, as reports and memories name it. */
+  route: string;
   parameters: Parameter[];
   body?: { json?: Schema; isBytes: boolean };
+  /** Names that a request has to have: of parameters, and of fields of the body. */
+  required: string[];
   responses: Set<string>;
+  /** Names of fields that an accepted request is answered with, of the answer itself or of each entry of its lists. */
+  tells: Set<string>;
+  /** Who may, by the credentials that the document names. */
+  mayCall: readonly Role[];
 }
 
 export interface Document {
@@ -41,10 +53,12 @@ export interface Document {
   schemas: Record<string, Schema>;
 }
 
+type Content = Record<string, { schema: Schema }>;
 interface RawOperation {
   parameters?: Parameter[];
-  requestBody?: { content: Record<string, { schema: Schema }> };
-  responses: Record<string, unknown>;
+  requestBody?: { content: Content };
+  responses: Record<string, { content?: Content }>;
+  security?: Record<string, unknown>[];
 }
 
 export function readDocument(text: string): Document {
@@ -52,18 +66,56 @@ export function readDocument(text: string): Document {
     paths: Record<string, Record<string, RawOperation>>;
     components: { schemas: Record<string, Schema> };
   };
+  const { schemas } = raw.components;
   const operations = Object.entries(raw.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { parameters = [], requestBody, responses }]): Operation => {
-      const { content } = requestBody ?? {};
-      const json = content?.["application/json"]?.schema;
-      return {
-        method: method.toUpperCase(),
-        path,
-        parameters,
-        ...(content ? { body: { json, isBytes: json === undefined } } : {}),
-        responses: new Set(Object.keys(responses)),
-      };
-    }),
+    Object.entries(methods).map(
+      ([name, { parameters = [], requestBody, responses, security }]): Operation => {
+        const { content } = requestBody ?? {};
+        const json = content?.["application/json"]?.schema;
+        const method = name.toUpperCase();
+        return {
+          method,
+          path,
+          route: `${method} ${path}`,
+          parameters,
+          ...(content ? { body: { json, isBytes: json === undefined } } : {}),
+          required: [
+            ...parameters.flatMap((parameter) => (parameter.required ? [parameter.name] : [])),
+            ...(resolved(schemas, json).required ?? []),
+          ],
+          responses: new Set(Object.keys(responses)),
+          tells: toldBy(schemas, responses),
+          mayCall: callersOf(security),
+        };
+      },
+    ),
   );
-  return { operations, schemas: raw.components.schemas };
+  return { operations, schemas };
+}
+
+/** The document says which credentials a route takes; the key that all roles have in common says nothing. */
+function callersOf(security: RawOperation["security"] = []): readonly Role[] {
+  const takes = (scheme: string) => security.some((credential) => scheme in credential);
+  if (security.length === 0 || takes("NodeToken")) return roles;
+  return takes("SaladApiKey") ? ["admin", "user"] : ["admin"];
+}
+
+function toldBy(schemas: Document["schemas"], responses: RawOperation["responses"]): Set<string> {
+  const answers = Object.entries(responses).flatMap(([status, { content }]) =>
+    status.startsWith("2") ? [resolved(schemas, content?.["application/json"]?.schema)] : [],
+  );
+  const entries = answers.flatMap((answer) => [
+    answer.items,
+    ...Object.values(answer.properties ?? {}).map((property) => resolved(schemas, property).items),
+  ]);
+  const objects = [...answers, ...entries.map((entry) => resolved(schemas, entry))];
+  return new Set(objects.flatMap(({ properties }) => Object.keys(properties ?? {})));
+}
+
+/** A schema itself, or what it refers to; of none, one that says nothing. */
+export function resolved(schemas: Document["schemas"], schema: Schema = {}): Schema {
+  if (schema.$ref === undefined) return schema;
+  const target = schemas[schema.$ref.split("/").at(-1) ?? ""];
+  if (!target) throw new Error(`the document lacks ${schema.$ref}`);
+  return target;
 }

@@ -1,5 +1,7 @@
 /** What fields of one object have to do with each other, which no schema says. Each rule is one that the API refuses the breach of. */
+import { createHash } from "node:crypto";
 import type { Random } from "../../test/simulation/world/random.ts";
+import { contentOf } from "./content.ts";
 import type { Facts } from "./memory.ts";
 
 interface FieldRule {
@@ -43,6 +45,15 @@ const fieldRules: FieldRule[] = [
       }
       const isKept = random.chance(0.2) && object.sync && typeof object.sync === "object";
       if (!isKept) object.sync = {};
+    },
+  },
+  {
+    // What is sent is always the same bytes, of the size that was told.
+    fields: ["size", "md5"],
+    settle(object) {
+      const { size, md5 } = object;
+      if (typeof size === "number" && size <= 100_000 && md5 !== undefined)
+        object.md5 = createHash("md5").update(contentOf(size)).digest("hex");
     },
   },
   {

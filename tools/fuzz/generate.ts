@@ -1,6 +1,6 @@
 /** Values that a schema allows, as far as it says what it allows. */
 import type { Random } from "../../test/simulation/world/random.ts";
-import type { Schema } from "./document.ts";
+import { resolved, type Schema } from "./document.ts";
 import { settleFields } from "./field-rules.ts";
 import type { Facts } from "./memory.ts";
 import { place } from "./place.ts";
@@ -12,7 +12,7 @@ export interface Given {
   marker: string;
   /** Values by the name of their field. */
   facts: Facts | undefined;
-  /** Fields of this route that name what is there already, none of which an answer has told; before `facts`. */
+  /** What fields of this name are to say, one of these; before `facts`. */
   there?: Record<string, readonly string[]>;
 }
 
@@ -37,11 +37,7 @@ const wanted = new Set(["claim_id", "attempt", "lease_token", "instance_id", "or
 
 export function generate(given: Given, schema: Schema, name = ""): unknown {
   const { random } = given;
-  if (schema.$ref !== undefined) {
-    const target = given.schemas[schema.$ref.split("/").at(-1) ?? ""];
-    if (!target) throw new Error(`the document lacks ${schema.$ref}`);
-    return generate(given, target, name);
-  }
+  if (schema.$ref !== undefined) return generate(given, resolved(given.schemas, schema), name);
   const known = knownValue(given, name);
   if (known !== undefined && random.chance(knownShare)) return known;
   if (schema.const !== undefined) return schema.const;

@@ -1,17 +1,33 @@
 /** What earlier answers have told: ids, tokens, proofs of leases, signed URLs. Later requests use them, or nearly all would name nothing. */
 import type { Random } from "../../test/simulation/world/random.ts";
+import type { Operation } from "./document.ts";
 
 export type Facts = Record<string, unknown>;
+
+/** A thing, and the state that it should be in. */
+export interface Known {
+  facts: Facts;
+  /** The route that last changed it, or told of it first. */
+  state: string;
+}
 
 /** A permission that an answer held: the URL is used as it is. */
 export interface Granted {
   method: string;
   url: URL;
   headers: Record<string, string>;
+  /** The route that gave it, or that has accepted it before. */
+  by: string;
+  /** Of the thing that it was asked for. */
+  state: string;
 }
+
+type Route = Pick<Operation, "method" | "path" | "route">;
 
 /** The newest are the likeliest to be of use still. */
 const kept = 60;
+/** States of which so much less is hoped for are passed over. */
+const tolerance = 0.15;
 
 /** How the routes below that of an answer name the `id` in it: `token_id` of what `/users/{id}/tokens` lists. `id`, or nothing: as it is. */
 export type MemberName = (path: string) => string | undefined;
@@ -30,7 +46,7 @@ export function memberNameIn(paths: string[]): MemberName {
 }
 
 export class Memory {
-  readonly #facts = new Map<string, Facts[]>();
+  readonly #known = new Map<string, Known[]>();
   readonly #memberName: MemberName;
   #grants: Granted[] = [];
 
@@ -38,53 +54,94 @@ export class Memory {
     this.#memberName = memberName;
   }
 
-  /** `path`: of the route that told. What was asked and what was answered belong together. */
-  learn(path: string, asked: Facts, answered: unknown): void {
-    for (const object of objectsOf(answered)) {
+  /**
+   * What was asked and what was answered belong together. `before`: the state of what was asked about, which a GET leaves as it is.
+   * Returns what is new.
+   */
+  learn(
+    { method, path, route }: Route,
+    asked: Facts,
+    answered: unknown,
+    before?: string,
+  ): { known: Known[]; granted: Granted[] } {
+    const state = method === "GET" && before !== undefined ? before : route;
+    if (method !== "GET") this.#move(path, asked, route);
+    const learned: { known: Known[]; granted: Granted[] } = { known: [], granted: [] };
+    const objects = objectsOf(answered);
+    for (const object of objects) {
       if (typeof object.url === "string" && typeof object.method === "string" && URL.canParse(object.url)) {
         const headers = (object.headers ?? {}) as Record<string, string>;
-        this.#grants = [...this.#grants, { method: object.method, url: new URL(object.url), headers }].slice(
-          -kept,
-        );
+        const url = new URL(object.url);
+        learned.granted.push({ method: object.method, url, headers, by: route, state: before ?? "" });
         continue;
       }
-      this.#remember(kindOf(path, object), { ...asked, ...this.#named(path, asked, object) });
+      const known = { facts: { ...asked, ...this.#named(path, asked, object) }, state };
+      this.#remember(kindOf(path, object), known);
+      learned.known.push(known);
     }
-    if (objectsOf(answered).length === 0) this.#remember(kindOf(path, {}), asked);
+    if (objects.length === 0) {
+      const known = { facts: asked, state };
+      this.#remember(kindOf(path, {}), known);
+      learned.known.push(known);
+    }
+    for (const grant of learned.granted) this.keepGrant(grant);
+    return learned;
   }
 
-  /** Of what routes of this kind have told, something with as many of the wanted names as there is; rather new than old. */
-  recall(path: string, random: Random, wanted: string[] = []): Facts | undefined {
-    const known = this.#facts.get(kindOf(path, {})) ?? [];
-    const score = (facts: Facts) => wanted.filter((name) => facts[name] !== undefined).length;
+  /**
+   * Of what routes of this kind have told, something with as many of the wanted names as there is, in a state of which `hope` says
+   * the most (Default: any); rather new than old.
+   */
+  recall(
+    path: string,
+    random: Random,
+    wanted: string[] = [],
+    hope: (state: string) => number = () => 0,
+  ): Known | undefined {
+    const known = this.#known.get(kindOf(path, {})) ?? [];
+    const score = ({ facts }: Known) => wanted.filter((name) => facts[name] !== undefined).length;
     const best = Math.max(0, ...known.map(score));
-    const fitting = known.filter((facts) => score(facts) === best);
-    return fitting[fitting.length - 1 - Math.floor(random.next() ** 2 * fitting.length)];
+    const fitting = known.filter((one) => score(one) === best);
+    const most = Math.max(0, ...fitting.map(({ state }) => hope(state)));
+    const hopeful = fitting.filter(({ state }) => hope(state) >= most - tolerance);
+    return hopeful[hopeful.length - 1 - Math.floor(random.next() ** 2 * hopeful.length)];
   }
 
-  /** One that was not recalled before: most are good once. */
-  takeGrant(method: string, path: string): Granted | undefined {
-    const index = this.#grants.findLastIndex(
-      (grant) => grant.method === method && grant.url.pathname === path,
-    );
-    return index < 0 ? undefined : this.#grants.splice(index, 1)[0];
+  /** The one of which `hope` says the most, of those the newest; it is to be kept again if it proves good. */
+  takeGrant({ method, path }: Route, hope: (by: string) => number = () => 0): Granted | undefined {
+    const fitting = this.#grants.filter((grant) => grant.method === method && grant.url.pathname === path);
+    const most = Math.max(0, ...fitting.map(({ by }) => hope(by)));
+    const taken = fitting.findLast(({ by }) => hope(by) === most);
+    this.#grants = this.#grants.filter((grant) => grant !== taken);
+    return taken;
+  }
+
+  keepGrant(grant: Granted): void {
+    this.#grants = [...this.#grants, grant].slice(-kept);
   }
 
   forget(): void {
-    this.#facts.clear();
+    this.#known.clear();
     this.#grants = [];
   }
 
   /** What was removed: it is of no use to any route. `asked`: values of the parameters of that path. */
-  drop(path: string, asked: Facts): void {
-    const names = [...path.matchAll(/{(\w+)}/g)].map(([, name]) => name ?? "");
-    const isGone = (facts: Facts) =>
-      names.every((name) => (facts[name] ?? facts.container_group_id) === asked[name]);
-    const kind = kindOf(path, {});
-    this.#facts.set(
-      kind,
-      (this.#facts.get(kind) ?? []).filter((facts) => !isGone(facts)),
-    );
+  drop(path: string, asked: Facts): undefined {
+    const kinds = path.includes("{") ? [...this.#known.keys()] : [kindOf(path, {})];
+    for (const kind of kinds) {
+      const known = this.#known.get(kind) ?? [];
+      this.#known.set(
+        kind,
+        known.filter(({ facts }) => !isNamedBy(path, asked, facts)),
+      );
+    }
+  }
+
+  /** All that is known of the thing is in a new state. */
+  #move(path: string, asked: Facts, state: string): void {
+    if (!path.includes("{")) return;
+    for (const known of [...this.#known.values()].flat())
+      if (isNamedBy(path, asked, known.facts)) known.state = state;
   }
 
   /** A part's id is not that of the whole, which was asked for. */
@@ -93,15 +150,22 @@ export class Memory {
     return id === undefined ? object : { ...object, ...(name === "id" ? {} : { id: asked.id }), [name]: id };
   }
 
-  #remember(kind: string, facts: Facts): void {
-    this.#facts.set(kind, [...(this.#facts.get(kind) ?? []), facts].slice(-kept));
+  #remember(kind: string, known: Known): void {
+    this.#known.set(kind, [...(this.#known.get(kind) ?? []), known].slice(-kept));
   }
 }
 
+function isNamedBy(path: string, asked: Facts, facts: Facts): boolean {
+  const names = [...path.matchAll(/{(\w+)}/g)].map(([, name]) => name ?? "");
+  return names.every((name) => (facts[name] ?? facts.container_group_id) === asked[name]);
+}
+
+export const heldJob = "held job";
+
 /** Jobs come from several routes; all else is told of by the routes of its own name. A held job is of more use than a listed one. */
 export function kindOf(path: string, object: Facts): string {
-  if ("lease_token" in object || (path.startsWith("/jobs/{id}") && path !== "/jobs/{id}")) return "held job";
-  if (path === "/leases/renew") return "held job";
+  if ("lease_token" in object || (path.startsWith("/jobs/{id}") && path !== "/jobs/{id}")) return heldJob;
+  if (path === "/leases/renew") return heldJob;
   return path.split("/")[1] ?? "";
 }
 

@@ -56,6 +56,7 @@ const bodyMutations: ((body: string, random: Random) => string)[] = [
     replaceValue(body, random, JSON.stringify("x".repeat(random.pick([300, 10_000, 300_000])))),
   (body, random) => replaceValue(body, random, `${"[".repeat(200_000)}${"]".repeat(200_000)}`),
   (body, random) => replaceValue(body, random, `[${Array.from({ length: 2000 }, () => '"x"').join(",")}]`),
+  (body, random) => replaceValue(body, random, (value) => garble(value, random)),
   (body, random) => dropField(body, random),
   (body) => body.replace(/^{/, '{"unknown":{"a":[1]},'),
   (body) => `[${body}]`,
@@ -83,6 +84,10 @@ export function mutate(request: Sendable, random: Random): Sendable {
         name,
         random.chance(0.5) ? random.pick(strangeTexts) : value,
       ]),
+    }),
+    () => ({
+      ...request,
+      query: request.query.map(([name, value]) => [name, random.chance(0.3) ? garble(value, random) : value]),
     }),
     () => ({ ...request, query: request.query.slice(1) }),
     () => ({ ...request, query: [...request.query, ...request.query] }),
@@ -134,13 +139,22 @@ const strangeHeaders: Record<string, string>[] = [
 ];
 
 /** One value of a body, wherever it is. */
-function replaceValue(body: string, random: Random, value: string): string {
+function replaceValue(body: string, random: Random, value: string | ((was: string) => string)): string {
   const places = [
     ...body.matchAll(/(?<=[:[,])("(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|false|null)(?=[,\]}])/g),
   ];
-  if (places.length === 0) return value;
+  const instead = (was: string) => (typeof value === "string" ? value : value(was));
+  if (places.length === 0) return instead("null");
   const place = random.pick(places);
-  return `${body.slice(0, place.index)}${value}${body.slice(place.index + place[0].length)}`;
+  return `${body.slice(0, place.index)}${instead(place[0])}${body.slice(place.index + place[0].length)}`;
+}
+
+/** Nearly what was told: one character is another one, for ids and signatures that are looked up or taken apart. */
+function garble(text: string, random: Random): string {
+  const places = [...text.matchAll(/[0-9a-z]/gi)];
+  if (places.length === 0) return text;
+  const { index } = random.pick(places);
+  return `${text.slice(0, index)}${random.pick([..."0123456789abcdef"])}${text.slice(index + 1)}`;
 }
 
 function dropField(body: string, random: Random): string {

@@ -2,7 +2,7 @@ import type { FuzzReport } from "./run.ts";
 
 /** The statuses of each route as a table, then what must not be. Returns whether there is nothing of that. */
 export function printFuzzReport(
-  { seed, routes, violations, refused }: FuzzReport,
+  { seed, routes, callers, violations, refused }: FuzzReport,
   say: (line: string) => void,
 ): boolean {
   const statuses = [...new Set(routes.flatMap(({ byStatus }) => [...byStatus.keys()]))].sort((a, b) => a - b);
@@ -18,7 +18,10 @@ export function printFuzzReport(
     const counted = statuses.map((status) => cell(byStatus.get(status) ?? "·"));
     say(`${route.padEnd(width)}${cell(sent)}${cell(share)}${counted.join("")}`);
   }
-  say(`\n${refused} refused requests left nothing that a list shows, unless it says so below.`);
+  say("");
+  for (const { role, sent, accepted } of callers)
+    say(`${sent} requests of a${role === "admin" ? "n" : ""} ${role}, ${accepted} accepted`);
+  say(`${refused} refused requests left nothing that a list shows, unless it says so below.`);
   for (const violation of violations) say(`✗ ${violation}`);
   say(violations.length === 0 ? "No promise was broken." : `seed ${seed} replays this.`);
   return violations.length === 0;

@@ -13,6 +13,7 @@ import { listGroups, type SaladGroup } from "../../salad/client.ts";
 import { ApiError } from "../api-error.ts";
 import type { AppEnv } from "../app-env.ts";
 import { describeError, log } from "../log.ts";
+import { refuseAfterFailures } from "../rate-limit.ts";
 import { sha256 } from "../sha256.ts";
 import { userIdOfOrganization } from "./organization-user.ts";
 import { maxKnown, type Verdict, wrongMs } from "./verdict.ts";
@@ -67,7 +68,11 @@ async function saladsWord(
   if (known && nowMs - known.sinceMs < freshMs) return "yes";
   if (unanswered.get(hash, nowMs)) return known ? "yes" : "unanswered";
   const keep: Keep = (call) => c.executionCtx.waitUntil(call);
-  const answer = questions.share(hash, nowMs, keep, () => askSalad(c, hash, credential));
+  const answer = questions.share(hash, nowMs, keep, () => {
+    // Guesses cost Salad nothing once there were too many. What was right lately is no guess.
+    if (!known) refuseAfterFailures(c);
+    return askSalad(c, hash, credential);
+  });
   const word = (await within(answer, known ? staleWaitMs : waitMs)) ?? "unanswered";
   return word === "unanswered" && known ? "yes" : word;
 }

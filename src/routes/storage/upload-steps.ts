@@ -17,7 +17,7 @@ export async function begin(
 ): Promise<Upload> {
   const wanted = { contentType: content.content_type, contentEncoding: content.content_encoding };
   const name = await beginUpload(stepsOf(c), key, wanted);
-  return { upload_id: uploadIdOf({ ...name, keyHash: await keyHashOf(key) }) };
+  return { upload_id: uploadIdOf({ ...name, check: await checkOf(key, name) }) };
 }
 
 export async function complete(
@@ -29,7 +29,7 @@ export async function complete(
   inOrder.sort((a, b) => a.partNumber - b.partNumber);
   const whole = { size, parts: inOrder };
   const name = uploadNameOf(upload_id, "upload_id");
-  if (name.keyHash !== (await keyHashOf(key))) throw new ApiError("not_found", { what: "upload" });
+  if (name.check !== (await checkOf(key, name))) throw new ApiError("not_found", { what: "upload" });
   const completed = await completeUpload(c.env.CHECKPOINTS, stepsOf(c), key, name, whole);
   if (completed.ok) return;
   switch (completed.reason) {
@@ -47,9 +47,9 @@ export async function complete(
 
 /** One that is not there is no error: it has been aborted, or completed, before. */
 export async function abort(c: Context<AppEnv>, key: BucketKey, uploadId: string): Promise<void> {
-  const { keyHash, storageId } = uploadNameOf(uploadId, "upload_id");
-  if (keyHash !== (await keyHashOf(key))) return;
-  await stepsOf(c).abort(key, storageId);
+  const name = uploadNameOf(uploadId, "upload_id");
+  if (name.check !== (await checkOf(key, name))) return;
+  await stepsOf(c).abort(key, name.storageId);
 }
 
 /** 400 for an id that was never given out. */
@@ -59,8 +59,8 @@ export function uploadNameOf(uploadId: string, field: string): UploadName {
   return name;
 }
 
-async function keyHashOf(key: BucketKey): Promise<string> {
-  return hexOf(await sha256(key)).slice(0, 16);
+async function checkOf(key: BucketKey, { mark, storageId }: Omit<UploadName, "check">): Promise<string> {
+  return hexOf(await sha256(JSON.stringify([key, mark, storageId]))).slice(0, 16);
 }
 
 function stepsOf(c: Context<AppEnv>) {

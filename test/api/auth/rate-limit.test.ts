@@ -1,12 +1,13 @@
 /** The abuse guard: who is counted where, and who never is. The bindings' own counting is Cloudflare's. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { createApp } from "../../../src/app.ts";
 import type { ErrorBody } from "../../../src/contract/index.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { networkOf } from "../../../src/middleware/rate-limit.ts";
 import { adminKey, signUp, submit } from "../http/client.ts";
+import { FakeSalad, newOrganization, saladHeaders } from "./salad.ts";
 
 let user: { id: string; key: string };
 let other: { id: string; key: string };
@@ -40,9 +41,14 @@ beforeEach(() => {
 async function call(
   method: string,
   path: string,
-  { key = user.key, body, from }: { key?: string; body?: unknown; from?: string } = {},
+  {
+    key = user.key,
+    headers: credential = { "X-Kelpie-Key": key },
+    body,
+    from,
+  }: { key?: string; headers?: Record<string, string>; body?: unknown; from?: string } = {},
 ) {
-  const headers = { "X-Kelpie-Key": key, ...(from === undefined ? {} : { "CF-Connecting-IP": from }) };
+  const headers = { ...credential, ...(from === undefined ? {} : { "CF-Connecting-IP": from }) };
   const sent = body === undefined ? null : JSON.stringify(body);
   const context = createExecutionContext();
   const request = new Request(`https://api.test${path}`, { method, headers, body: sent });
@@ -125,6 +131,67 @@ describe("wrong credentials", () => {
     expect((await call("GET", "/jobs", { from })).status).toBe(200);
     const fresh = await signUp(`fresh-${crypto.randomUUID()}`);
     expect((await call("GET", "/jobs", { key: fresh.key, from })).status).toBe(200);
+  });
+
+  describe("that only Salad can tell", () => {
+    let salad: FakeSalad;
+    beforeEach(() => {
+      salad = new FakeSalad();
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+      salad.stop();
+    });
+    const ask = (saladKey: string, organization: string, from?: string) =>
+      call("GET", "/users/me", { headers: saladHeaders(saladKey, organization), ...(from ? { from } : {}) });
+
+    test("are not put to Salad over the limit, until its window has passed", async () => {
+      const organization = newOrganization();
+      const from = "2001:db8:5::1";
+      failures.allowed = 2;
+      const statuses = [];
+      for (let guess = 0; guess < 5; guess++)
+        statuses.push((await ask(`guess-${guess}`, organization, from)).status);
+      expect(statuses).toEqual([403, 403, 429, 429, 429]);
+      expect(salad.questions).toHaveLength(3);
+      const refused = await ask("another", organization, "2001:db8:5::2");
+      expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
+      // Elsewhere, or with nothing to tell where, it is asked.
+      expect((await ask("another", organization, "2001:db8:6::1")).status).toBe(403);
+      expect((await ask("another-one", organization)).status).toBe(403);
+      expect(salad.questions).toHaveLength(5);
+
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+      failures.allowed = Number.POSITIVE_INFINITY;
+      expect((await ask("late", organization, from)).status).toBe(403);
+      expect(salad.questions).toHaveLength(6);
+    });
+
+    test("never stand in the way of one that was right lately", async () => {
+      const organization = newOrganization();
+      const from = "192.0.2.6";
+      salad.reach.set(`good ${organization}/default`, []);
+      expect((await ask("good", organization, from)).status).toBe(200);
+      failures.allowed = 0;
+      expect((await ask("guess", organization, from)).status).toBe(429);
+      expect((await ask("good", organization, from)).status).toBe(200);
+      // Also when it is to be asked again.
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 6 * 60_000 });
+      expect((await ask("guess", organization, from)).status).toBe(429);
+      const before = salad.questions.length;
+      expect((await ask("good", organization, from)).status).toBe(200);
+      expect(salad.questions).toHaveLength(before + 1);
+    });
+
+    test("are asked as ever where there is no limit", async () => {
+      failures.allowed = 0;
+      const organization = newOrganization();
+      const from = "192.0.2.7";
+      expect((await ask("guess", organization, from)).status).toBe(429);
+      bindings = { ...bindings, KELPIE_RATE_LIMITS: "off" };
+      expect((await ask("guess-2", organization, from)).status).toBe(403);
+      expect(salad.questions).toHaveLength(2);
+    });
   });
 
   test("none, and half a one, do not count", async () => {

@@ -123,6 +123,29 @@ test("an upload's id with another key than it was begun for is no such upload, n
   expect((await send("POST", "/files/uploads/complete", { key, body: right })).body.field).toBe("parts");
 });
 
+test("an upload's id with one character changed is the id of no upload, not a 503 for ever", async () => {
+  const begun = await send<{ upload_id: string }>("POST", "/files/uploads", {
+    key,
+    body: { key: "garbled" },
+  });
+  const { upload_id } = begun.body;
+  const parts = [{ part_number: 1, etag: "e" }];
+  const answers = [];
+  // In our mark, in the hash, in the storage's own id.
+  for (const index of [3, 40, upload_id.length - 2]) {
+    const other = upload_id[index] === "a" ? "b" : "a";
+    const garbled = `${upload_id.slice(0, index)}${other}${upload_id.slice(index + 1)}`;
+    const body = { key: "garbled", upload_id: garbled, size: 1, parts };
+    const { status } = await send("POST", "/files/uploads/complete", { key, body });
+    answers.push([status, (await send("POST", "/files/uploads/abort", { key, body })).status]);
+  }
+  expect(answers).toEqual(Array(3).fill([404, 200]));
+  // The upload itself is as it was.
+  const body = { key: "garbled", upload_id, size: 1, parts };
+  const { status, body: error } = await send("POST", "/files/uploads/complete", { key, body });
+  expect([status, (error as { field?: string }).field]).toEqual([400, "parts"]);
+});
+
 test("a part that a completion names twice is a 400, not a 503 for ever", async () => {
   const begun = await send<{ upload_id: string }>("POST", "/files/uploads", { key, body: { key: "twice" } });
   const part = { part_number: 9, etag: "x" };
