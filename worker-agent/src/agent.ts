@@ -122,7 +122,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     }
   }
   await Promise.all(finalisations);
-  if (isIdle) await moves.leaveIdle(`no work for ${config.maxIdleMs / 1000} seconds`, shutdown.stopping);
+  if (isIdle) await moves.leaveIdle(`no work for ${config.maxIdleMs / 1000} s`, shutdown.stopping);
   claiming.release();
   over.abort();
   await Promise.all([renewing, listening, onNode]);
