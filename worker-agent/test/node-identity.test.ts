@@ -54,6 +54,19 @@ test("the token reaches no log", async () => {
   expect(JSON.stringify(agent.lines)).not.toContain(imds.token);
 });
 
+test("a token that the API refuses is exchanged for the next one, and work goes on", async () => {
+  const { agent, imds } = await startWithToken();
+  const refused = imds.token;
+  await agent.server.until((call) => call.route === "claim");
+  imds.token = freshToken(2);
+  agent.sleep(10_000);
+  agent.server.fault = (call) =>
+    call.route === "claim" && call.headers.authorization === `Bearer ${refused}` ? 403 : undefined;
+  const id = agent.server.submit(program(""));
+  await agent.server.report("completed", id);
+  expect(imds.count("GET /v1/token")).toBe(2);
+});
+
 test("a metadata service that is down at the start costs nothing but time", async () => {
   const { agent, imds } = await startWithToken();
   imds.fault = () => 503;
