@@ -61,6 +61,8 @@ export const timings = {
   moveWaitMs: 600_000,
   /** The same for an agent that would end anyway, and whose container is then started again. */
   idleMoveWaitMs: 15_000,
+  /** After a request of which nobody knows whether it was heard: time for its effect to show. */
+  moveDoubtMs: 30_000,
   /** After a reallocation that did not come, none is asked for so long; doubles. */
   reallocateAgainFirstMs: 2 * 3_600_000,
   reallocateAgainCapMs: 24 * 3_600_000,

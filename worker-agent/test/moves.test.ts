@@ -168,6 +168,23 @@ test("a container that stays although SaladCloud agreed goes on claiming after a
   await agent.server.report("completed", id);
 });
 
+test("a request whose answer was lost may have been heard: nothing is claimed until that would have shown", async () => {
+  const agent = await startOnNode({
+    environment: { MAX_JOB_FAILURES: "1" },
+    timings: { moveDoubtMs: 3_000 },
+  });
+  agent.imds.fault = ({ what }) =>
+    what === reallocate ? (agent.imds.count(reallocate) === 0 ? "reset" : 404) : undefined;
+  agent.server.submit(failing);
+  await agent.imds.until(() => agent.imds.count(reallocate) === 2);
+  const claims = claimsOf(agent);
+  await fewClaims();
+  expect(claimsOf(agent)).toBe(claims);
+  await agent.logged("no reallocate");
+  const id = agent.server.submit(program(""));
+  await agent.server.report("completed", id);
+});
+
 test("a container for each job: asked for after its uploads, before the next claim; SIGTERM then ends the agent", async () => {
   const agent = await startOnNode({ environment: { KELPIE_RECREATE_BETWEEN_JOBS: "true" } });
   const goOn = Promise.withResolvers<void>();

@@ -24,7 +24,10 @@ export interface MoveSettings {
   config: Pick<Config, "maxJobFailures" | "recreateBetweenJobs">;
   clock: Clock;
   log: Log;
-  timings: Pick<Timings, "moveWaitMs" | "idleMoveWaitMs" | "reallocateAgainFirstMs" | "reallocateAgainCapMs">;
+  timings: Pick<
+    Timings,
+    "moveWaitMs" | "idleMoveWaitMs" | "moveDoubtMs" | "reallocateAgainFirstMs" | "reallocateAgainCapMs"
+  >;
 }
 
 /** How a job ended here, as far as this node may be to blame. `failed`: its command ran and failed. */
@@ -134,7 +137,7 @@ export class Moves {
     const move = this.#wished;
     this.#wished = undefined;
     if (!move || signal.aborted) return;
-    const { log, residents } = this.#settings;
+    const { log, residents, timings } = this.#settings;
     const reason = move.kind === "reallocate" ? move.reason : undefined;
     const isAlone = await residents.ifAlone(async () => {
       const answer = await this.#call(move);
@@ -142,6 +145,8 @@ export class Moves {
         log.info(`asked SaladCloud to ${move.kind}`, { reason });
         // Whoever claims now would lose what it claims.
         if (!(await pause(move.waitMs, signal))) return;
+      } else if (mayBeApplied(answer.status)) {
+        if (!(await pause(timings.moveDoubtMs, signal))) return;
       }
       this.#notMoved(move, answer.ok ? "this container is still here" : answer.message);
     });
@@ -162,6 +167,11 @@ export class Moves {
     this.#refused = { at: clock.mark(), forMs };
     this.#refusals++;
   }
+}
+
+/** No answer; or 404 for a container that is gone already, after an answer that was lost. */
+function mayBeApplied(status: number | undefined): boolean {
+  return status === undefined || status === 404 || status >= 500;
 }
 
 const idleMs = 3_600_000;
