@@ -67,6 +67,16 @@ test("a token that the API refuses is exchanged for the next one, and work goes 
   expect(imds.count("GET /v1/token")).toBe(2);
 });
 
+test("a token that the API refuses at the socket's door is exchanged too", async () => {
+  const { agent, imds } = await startWithToken({}, { sockets: { refusal: 403 } });
+  await agent.logged("no socket: polling");
+  imds.token = freshToken(2);
+  agent.sleep(10_000);
+  await imds.until(() => imds.count("GET /v1/token") === 2);
+  agent.sockets.refusal = undefined;
+  expect((await agent.sockets.socket(1)).headers.authorization).toBe(`Bearer ${imds.token}`);
+});
+
 test("a metadata service that is down at the start costs nothing but time", async () => {
   const { agent, imds } = await startWithToken();
   imds.fault = () => 503;
