@@ -234,21 +234,17 @@ test("no work for long: uploads are waited for, another node is asked for, the a
   ]);
 });
 
-test("an agent that is told to stop makes no move any more", async () => {
-  const agent = await startOnNode({ environment: { MAX_JOB_FAILURES: "1" } });
-  const answered = Promise.withResolvers<void>();
-  const reported = Promise.withResolvers<void>();
-  agent.server.fault = async (call) => {
-    if (call.route !== "failed") return undefined;
-    reported.resolve();
-    await answered.promise;
-    return undefined;
-  };
-  agent.server.submit(failing);
-  await reported.promise;
+test("an agent that is told to stop makes no move any more, though one was wished", async () => {
+  const agent = await startOnNode({ sockets: {} });
+  const socket = await agent.sockets.socket(1);
+  const id = agent.server.submit(program(`fs.writeFileSync("started", ""); setInterval(() => {}, 1000);`));
+  socket.tell({ type: "wake" });
+  await fileAppears(agent.path("started"));
+  socket.tell({ type: "reallocate", reason: "a better one" });
+  await agent.logged("another node is wanted");
   agent.shutdown.request();
-  answered.resolve();
   await agent.running;
+  expect(agent.server.endOf(id)).toBe("released");
   expect(agent.imds.count(reallocate)).toBe(0);
 });
 
