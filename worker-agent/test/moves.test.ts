@@ -242,6 +242,8 @@ test("an agent that is told to stop makes no move any more, though one was wishe
   await fileAppears(agent.path("started"));
   socket.tell({ type: "reallocate", reason: "a better one" });
   await agent.logged("another node is wanted");
+  // By now it waits for the job to end.
+  await fewClaims();
   agent.shutdown.request();
   await agent.running;
   expect(agent.server.endOf(id)).toBe("released");
