@@ -5,6 +5,7 @@ import { createClock } from "./clock.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import type { EarlySignals } from "./early-signals.ts";
 import { createLog, reasonOf } from "./log.ts";
+import { readNode } from "./node/node.ts";
 import { Shutdown } from "./shutdown.ts";
 import { createSnapshots } from "./snapshot/snapshots.ts";
 import { timings } from "./timings.ts";
@@ -81,6 +82,8 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
   });
 
   log.info("agent started", { version, api: new URL(config.apiUrl).origin, ...config.identity });
+  const node = await readNode(workdir, timings.nodeFactsMs);
+  log.debug("this node", node.facts);
   const client = createApiClient(config.apiUrl, config.credentials);
   const managed = { api: client, identity: config.identity };
   await runAgent({
@@ -93,6 +96,7 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
     shutdown,
     timings,
     workdir,
+    node,
   });
   log.info("agent stopped");
 }

@@ -8,6 +8,7 @@ import { createApiClient } from "../src/api/client.ts";
 import { createClock } from "../src/clock.ts";
 import { readConfig } from "../src/config.ts";
 import { createLog } from "../src/log.ts";
+import type { Node } from "../src/node/node.ts";
 import { signalGroup } from "../src/process-group.ts";
 import { Shutdown } from "../src/shutdown.ts";
 import type { Snapshots } from "../src/snapshot/ports.ts";
@@ -48,6 +49,7 @@ export async function startAgent(
     timings?: Partial<Timings>;
     environment?: NodeJS.ProcessEnv;
     snapshots?: Snapshots;
+    node?: Node;
     /** Present: the API offers a socket, and is like this. */
     sockets?: Partial<Pick<SocketServer, "refusal" | "deaf" | "greeting">>;
   } = {},
@@ -95,6 +97,7 @@ export async function startAgent(
     shutdown,
     timings: { ...realTimings, ...quickTimings, ...options.timings },
     workdir,
+    node: options.node ?? { facts: {}, gpuCount: 0 },
   });
   onTestFinished(async () => {
     shutdown.request();
