@@ -38,10 +38,14 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
-/** A test that failed may leave a command that ignores SIGTERM: it must not outlive the test. */
-function killLastCommand(lines: LogLine[]): void {
-  const last = lines.findLast(({ message }) => message === "command started" || message === "command ended");
-  if (typeof last?.pid === "number") signalGroup(last.pid, "SIGKILL");
+/** A test that failed may leave commands that ignore SIGTERM: they must not outlive the test. */
+function killCommands(lines: LogLine[]): void {
+  const running = new Map<string, unknown>();
+  for (const { message, job_id, attempt, pid } of lines) {
+    if (message === "command started") running.set(`${job_id} ${attempt}`, pid);
+    if (message === "command ended") running.delete(`${job_id} ${attempt}`);
+  }
+  for (const pid of running.values()) signalGroup(Number(pid), "SIGKILL");
 }
 
 export async function startAgent(
@@ -101,7 +105,7 @@ export async function startAgent(
   });
   onTestFinished(async () => {
     shutdown.request();
-    killLastCommand(lines);
+    killCommands(lines);
     await running;
     sockets?.stop();
     server.stop();

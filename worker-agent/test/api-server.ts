@@ -38,6 +38,8 @@ export class ApiServer {
   /** Asked for each call; undefined means that all is well. */
   fault: (call: Call) => Fault | undefined | Promise<Fault | undefined> = () => undefined;
   leaseSeconds = 20;
+  /** Whether a job that is given back is handed out again, first of all as by the API; otherwise it is gone. */
+  requeues = false;
   readonly #jobs: QueuedJob[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -166,7 +168,11 @@ export class ApiServer {
       refuse(response, 409, "conflict", "not current", refusal);
       return;
     }
-    queued.end = route;
+    if (route === "released" && this.requeues) {
+      queued.job = { ...queued.job, status: "pending" };
+      queued.token = randomUUID();
+      queued.claimId = undefined;
+    } else queued.end = route;
     send(response, route === "failed" ? 202 : 200, { message: "ok" });
   }
 

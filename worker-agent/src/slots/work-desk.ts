@@ -43,7 +43,11 @@ export class WorkDesk {
       const closed = () => this.#closed();
       const next = await nextJob({ ...this.#settings, closed, idleSince: () => this.#idleSince });
       if (next.kind === "job") this.#held += 1;
-      if (next.kind === "idle") this.#closedDown = true;
+      if (next.kind === "idle") {
+        this.#closedDown = true;
+        const { config, log } = this.#settings;
+        log.info("no work for as long as configured", { seconds: config.maxIdleMs / 1000 });
+      }
       return next;
     } finally {
       this.#waiting -= 1;
