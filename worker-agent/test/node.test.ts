@@ -9,6 +9,15 @@ import { slotsOf } from "../src/slots/slot-environment.ts";
 import { version } from "../src/version.ts";
 import { startAgent } from "./agent-under-test.ts";
 
+/** A disk that never answers, as a network's may do. */
+const disk = vi.hoisted(() => ({ hangs: false }));
+vi.mock("node:fs/promises", async (original) => {
+  const actual = await original<typeof import("node:fs/promises")>();
+  const statfs: typeof actual.statfs = (...given: Parameters<typeof actual.statfs>) =>
+    disk.hangs ? new Promise<never>(() => {}) : actual.statfs(...given);
+  return { ...actual, statfs };
+});
+
 /** A directory with this `nvidia-smi` in it, or none, before everything else in PATH. */
 function withNvidiaSmi(script?: string): string {
   const root = mkdtempSync(join(tmpdir(), "kelpie-node-"));
@@ -68,6 +77,15 @@ test("an nvidia-smi that hangs is left behind; one that never stops talking too"
     expect(facts.gpu_model).toBeUndefined();
     expect(facts.agent_version).toBe(version);
   }
+});
+
+test("a disk that does not answer is left out", async () => {
+  disk.hangs = true;
+  onTestFinished(() => {
+    disk.hangs = false;
+  });
+  const { facts } = await readNode(withNvidiaSmi(), 200);
+  expect(Object.keys(facts).sort()).toEqual(["agent_version", "memory_bytes"]);
 });
 
 test("what the list says: one line per GPU, other lines are none", () => {

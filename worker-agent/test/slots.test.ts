@@ -189,27 +189,28 @@ test("a slot whose loop errs reports nothing false, lets its lease go, and leave
   // What no layer expects: the state of an attempt cannot even be begun.
   const { begin } = (await import("../src/state-file.ts")).StateFile.prototype;
   const spy = vi.spyOn((await import("../src/state-file.ts")).StateFile.prototype, "begin");
-  let erred = false;
+  const unlucky = 3; // more than the leases that are left: those must be free again
+  let erred = 0;
   spy.mockImplementation(function (this: never, ...given) {
-    if (erred) return begin.call(this, ...given);
-    erred = true;
+    if (erred === unlucky) return begin.call(this, ...given);
+    erred += 1;
     throw new Error("out of luck");
   });
-  const unluckyId = agent.server.submit(program(""));
+  const unluckyIds = Array.from({ length: unlucky }, () => agent.server.submit(program("")));
   expect(await agent.logged("a slot erred")).toMatchObject({ reason: "out of luck", errors: 1 });
-  spy.mockRestore();
   const nextId = agent.server.submit(program(""));
   await agent.server.report("completed", nextId);
+  spy.mockRestore();
   const calls = agent.server.calls.filter((call) => call.route === "renew");
-  expect(calls.some(({ body }) => body.leases.some(({ job_id }) => job_id === unluckyId))).toBe(false);
-  expect(agent.server.endOf(unluckyId)).toBeUndefined();
+  expect(calls.some(({ body }) => body.leases.some(({ job_id }) => unluckyIds.includes(job_id)))).toBe(false);
+  expect(unluckyIds.map((id) => agent.server.endOf(id))).toEqual([undefined, undefined, undefined]);
   await go(agent, "kept");
   await agent.server.report("completed", keptId);
 });
 
 test("a fault of the storage keeps every slot from claiming for a while; a job's own fault only its slot", async () => {
   const agent = await startAgent({
-    environment: { KELPIE_SLOTS: "2" },
+    environment: { KELPIE_SLOTS: "3" },
     timings: { faultPauseFirstMs: 3_600_000, faultPauseCapMs: 3_600_000 },
   });
   const failing = { sync: { before: checkpointRules.before }, ...program("") };
@@ -220,7 +221,7 @@ test("a fault of the storage keeps every slot from claiming for a while; a job's
   agent.transfers.beforeDownload = async () => {
     throw new TransferError("storage", "503");
   };
-  // The other slot still claims.
+  // The other slots still claim; the last one does not after this.
   await agent.server.report("released", agent.server.submit(failing));
   await expect
     .poll(async () => (await agent.state()).jobs.every(({ end }: { end?: string }) => end), eventually)
