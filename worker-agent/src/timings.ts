@@ -37,7 +37,7 @@ export const timings = {
   occupiedHoldFirstMs: 10_000,
   /** Twice as long each time it comes back, up to this: so long an agent that appears meanwhile has to wait for it. */
   occupiedHoldCapMs: 300_000,
-  /** After giving it back, so long another agent has the first chance. Those without a socket poll every two seconds. */
+  /** After giving it back, so long another agent has the first chance: one with a socket is woken at once, others poll every 2 to 10 s. */
   occupiedPauseMs: 5_000,
   /** `nvidia-smi` takes a second or two where no driver keeps the GPU awake; one that hangs must not keep the agent from work. */
   nodeFactsMs: 5_000,

@@ -174,7 +174,7 @@ test("a directory behind a link is the one it leads to", async () => {
   await symlink(agent.path("data"), agent.path("alias/data"));
   const id = agent.server.submit({ sync: checkpointIn("alias/data/shared"), ...program("") });
   // Before anything is made in it.
-  expect(await agent.logged("waiting for a directory")).toMatchObject({ job_id: id });
+  expect(await agent.logged("waiting for a directory")).toMatchObject({ job_id: id, attempt: 1 });
   expect((await agent.server.report("released", id)).reason).toContain(agent.path("data/shared"));
   await writeFile(agent.path("go"), "");
   await agent.server.report("completed", firstId);
