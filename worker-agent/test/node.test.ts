@@ -13,8 +13,7 @@ import { startAgent } from "./agent-under-test.ts";
 const disk = vi.hoisted(() => ({ hangs: false }));
 vi.mock("node:fs/promises", async (original) => {
   const actual = await original<typeof import("node:fs/promises")>();
-  const statfs: typeof actual.statfs = (...given: Parameters<typeof actual.statfs>) =>
-    disk.hangs ? new Promise<never>(() => {}) : actual.statfs(...given);
+  const statfs = (path: string) => (disk.hangs ? new Promise<never>(() => {}) : actual.statfs(path));
   return { ...actual, statfs };
 });
 
