@@ -8,7 +8,7 @@ import { cp, lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import type { UploadRule } from "../../src/contract/index.ts";
-import { contains } from "./directories.ts";
+import { contains, realPathOf } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { type OutputDirectory, takeInLinks } from "./link-contents.ts";
 import { ownName } from "./transfer/object-key.ts";
@@ -29,7 +29,19 @@ interface Move {
   aside: string;
 }
 
+/** Outputs that wait for their upload. */
+export interface UploadingAside {
+  jobId: string;
+  /** The directory that was theirs, and the one asked about that holds them now; real paths. */
+  held: string;
+  wanted: string;
+  /** Resolves once they are gone. */
+  removed: Promise<void>;
+}
+
 export interface MoveSettings {
+  /** Whose outputs these are. */
+  jobId: string;
   /** Relative `local_path`s start here. */
   workdir: string;
   /** Ends the taking in of what links point to. */
@@ -39,7 +51,7 @@ export interface MoveSettings {
 }
 
 export class Asides {
-  readonly #active = new Map<string, Promise<void>>();
+  readonly #active = new Map<string, Omit<UploadingAside, "wanted">>();
   readonly #locks: Pick<DirectoryLocks, "take">;
 
   constructor(locks: Pick<DirectoryLocks, "take">) {
@@ -47,7 +59,7 @@ export class Asides {
   }
 
   /** Moves the contents of all directories of the rules aside. Nothing may be writing to them. */
-  async move(rules: UploadRule[], { workdir, signal, onPassedOver }: MoveSettings): Promise<Aside> {
+  async move(rules: UploadRule[], { jobId, workdir, signal, onPassedOver }: MoveSettings): Promise<Aside> {
     const moves: Move[] = [];
     const holds: Release[] = [];
     const reals = new Map<UploadRule, string>();
@@ -70,7 +82,7 @@ export class Asides {
       await takeInLinks(directories, signal, onPassedOver);
       for (const { real } of directories) {
         const aside = await makeAside(real);
-        this.#active.set(aside, removed.promise);
+        this.#active.set(aside, { jobId, held: real, removed: removed.promise });
         moves.push({ original: real, aside });
         // It lies beside the directory, which alone is held: another agent's job may use what they lie in.
         holds.push(await this.#locks.take([aside]));
@@ -85,7 +97,7 @@ export class Asides {
 
   /** Whether something that is aside lies inside this directory, which so must not be cleared. */
   async isInside(directory: string): Promise<boolean> {
-    return (await this.#inside(directory)).length > 0;
+    return (await this.uploadingIn([directory])).length > 0;
   }
 
   /**
@@ -93,14 +105,19 @@ export class Asides {
    * told if that takes time.
    */
   async leave(directories: string[], onWait: () => void): Promise<void> {
-    const waits = (await Promise.all(directories.map((directory) => this.#inside(directory)))).flat();
-    if (waits.length > 0) onWait();
-    await Promise.all(waits);
+    const inside = await this.uploadingIn(directories);
+    if (inside.length > 0) onWait();
+    await Promise.all(inside.map(({ removed }) => removed));
   }
 
-  async #inside(directory: string): Promise<Promise<void>[]> {
-    const real = await realpath(directory).catch(() => directory); // not there yet: nothing inside
-    return [...this.#active].filter(([aside]) => contains(real, aside)).map(([, removed]) => removed);
+  /** What is aside inside of these directories. */
+  async uploadingIn(directories: string[]): Promise<UploadingAside[]> {
+    const reals = await Promise.all(directories.map(realPathOf));
+    return reals.flatMap((wanted) =>
+      [...this.#active]
+        .filter(([aside]) => contains(wanted, aside))
+        .map(([, uploading]) => ({ ...uploading, wanted })),
+    );
   }
 }
 

@@ -9,7 +9,7 @@ import type { LeasedJob } from "./api/work.ts";
 import type { Aside, Asides } from "./aside.ts";
 import { type BroughtIn, carryOutBefore } from "./bring-in.ts";
 import type { Config } from "./config.ts";
-import { makeClearable, makeEmpty } from "./directories.ts";
+import { type DirectoryGuard, makeClearable, makeEmpty } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { checkGoesOn, describeExit, type Ending, endingOfError } from "./ending.ts";
 import type { JobWorth } from "./imds/deletion-cost.ts";
@@ -19,6 +19,7 @@ import { unlessAborted } from "./pause.ts";
 import { type CommandExit, type Start, startCommand } from "./process.ts";
 import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
 import { AgentStopping, type Shutdown } from "./shutdown.ts";
+import type { Slot } from "./slots/slot-environment.ts";
 import type { SnapshotContext, Snapshots } from "./snapshot/ports.ts";
 import type { JobState, StateFile } from "./state-file.ts";
 import type { Timings } from "./timings.ts";
@@ -26,7 +27,10 @@ import type { Mirror, TransferContext, Transfers } from "./transfer/ports.ts";
 
 /** What all attempts of an agent share. */
 export interface AttemptSettings {
-  config: Pick<Config, "directories" | "stateFile">;
+  config: Pick<Config, "stateFile">;
+  slot: Slot;
+  /** What keeps a job from clearing what is not its own. */
+  guard: DirectoryGuard;
   transfers: Transfers;
   snapshots: Snapshots;
   asides: Asides;
@@ -65,7 +69,7 @@ export interface Held {
 export async function runAttempt(attempt: Attempt, settings: AttemptSettings, held: Held): Promise<LocalEnd> {
   const { lease, log, job } = attempt;
   const { stopping } = settings.shutdown;
-  const rules = rulesOf(job, settings.config.directories);
+  const rules = rulesOf(job, settings.slot.directories);
   const uploads = new AbortController();
   let mirrors: Mirror[] = [];
   let exit: CommandExit | undefined;
@@ -87,6 +91,7 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
     if (run.interrupted) throw new AgentStopping();
     if (exit.exitCode !== 0) return { rules, ending: { end: "failed", exit, reason: describeExit(exit) } };
     const aside = await settings.asides.move(rules.after, {
+      jobId: job.id,
       workdir: settings.workdir,
       signal: lease.trust.ended,
       onPassedOver: (message) => log.warn("not an output", { reason: message }),
@@ -137,7 +142,7 @@ async function prepareDirectories(
   settings: AttemptSettings,
   held: Held,
 ) {
-  const { asides, config, locks, shutdown, workdir } = settings;
+  const { asides, guard, locks, shutdown, workdir } = settings;
   checkGoesOn(lease, shutdown.stopping);
   const directories = directoriesOf(rules, workdir);
   // An earlier job's outputs may wait for their upload inside a directory that is to be cleared.
@@ -145,7 +150,6 @@ async function prepareDirectories(
   const onWait = () => log.info("waiting: an earlier job's outputs lie in this job's directories");
   await unlessAborted(asides.leave(directories, onWait), over);
   checkGoesOn(lease, shutdown.stopping);
-  const guard = { workdir, stateFile: config.stateFile };
   // Outer ones first, or emptying them would remove the inner ones just made.
   const outerFirst = directories.toSorted((one, other) => one.length - other.length);
   const reals: string[] = [];
@@ -203,7 +207,7 @@ async function runCommand(
   const start = await startCommand({
     command: job.command,
     arguments: job.arguments,
-    environment: commandEnvironment(job, settings.config),
+    environment: commandEnvironment(job, settings),
     workdir: settings.workdir,
   });
   if (!start.ok) return start;
@@ -240,15 +244,18 @@ function endingOfStart({ exitCode, fault, reason }: FailedStart): Ending {
  * The container's environment, then the job's, then ours. The container's is passed on whole, keys included: existing
  * job scripts use its storage credentials, and some call the API themselves.
  */
-function commandEnvironment(job: LeasedJob, config: AttemptSettings["config"]): NodeJS.ProcessEnv {
+function commandEnvironment(job: LeasedJob, { config, slot }: AttemptSettings): NodeJS.ProcessEnv {
   return {
+    // Only where neither the container nor the job says which GPUs to use.
+    ...(slot.gpus === undefined ? {} : { CUDA_VISIBLE_DEVICES: slot.gpus }),
     ...process.env,
     ...job.environment,
-    INPUT_DIR: config.directories.input,
-    OUTPUT_DIR: config.directories.output,
-    CHECKPOINT_DIR: config.directories.checkpoint,
+    INPUT_DIR: slot.directories.input,
+    OUTPUT_DIR: slot.directories.output,
+    CHECKPOINT_DIR: slot.directories.checkpoint,
     KELPIE_STATE_FILE: config.stateFile,
     KELPIE_JOB_ID: job.id,
+    KELPIE_SLOT: String(slot.number),
   };
 }
 

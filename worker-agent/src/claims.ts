@@ -3,12 +3,13 @@
  * but never heard of is not left to expire; any answer ends that id.
  */
 import { randomUUID } from "node:crypto";
+import type { NodeFacts } from "../../src/contract/index.ts";
 import type { ApiClient } from "./api/client.ts";
 import { claimJob, type LeasedJob } from "./api/work.ts";
 import type { Clock, Mark } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
-import { backoffMs, jittered, pause } from "./pause.ts";
+import { backoffMs, jittered, pause, unlessAborted } from "./pause.ts";
 import type { WorkSignals } from "./socket/work-signals.ts";
 import type { Timings } from "./timings.ts";
 
@@ -19,6 +20,12 @@ export interface ClaimSettings {
   log: Log;
   timings: Timings;
   signals: WorkSignals;
+  /** What to tell of the node with each claim. */
+  facts: Partial<NodeFacts>;
+  /** Undefined: claims may be made. Otherwise resolves when that is worth another look. */
+  closed(): Promise<unknown> | undefined;
+  /** Since when nothing runs here; undefined: something does. */
+  idleSince(): Mark | undefined;
   /** No claim starts after this aborts… */
   stopping: AbortSignal;
   /** …but one under way may end, so that its job is given back; until this. */
@@ -44,10 +51,18 @@ export async function nextJob(settings: ClaimSettings): Promise<NextJob> {
 async function lookForJob(settings: ClaimSettings): Promise<NextJob> {
   const { client, config, clock, log, timings, signals, stopping } = settings;
   const since = clock.mark();
-  const isIdle = () => config.maxIdleMs > 0 && since.awakeMs() >= config.maxIdleMs;
+  const isIdle = () => config.maxIdleMs > 0 && (settings.idleSince()?.awakeMs() ?? 0) >= config.maxIdleMs;
   let claimId = randomUUID();
   let failures = 0;
   while (!stopping.aborted) {
+    const closed = settings.closed();
+    if (closed) {
+      // A wake that comes now is for another agent.
+      signals.stopLooking();
+      await unlessAborted(closed, stopping);
+      signals.lookForWork();
+      continue;
+    }
     if (await drained(settings)) {
       if (isIdle()) return { kind: "idle" };
       continue;
@@ -55,7 +70,7 @@ async function lookForJob(settings: ClaimSettings): Promise<NextJob> {
     const over = signals.claimBegins();
     const answer = await claimJob(
       client,
-      { ...config.identity, instance_id: config.instanceId, claim_id: claimId },
+      { ...config.identity, instance_id: config.instanceId, claim_id: claimId, ...settings.facts },
       { timeoutMs: timings.callTimeoutMs, signal: settings.stopped },
     );
     if (answer.ok) {

@@ -1,7 +1,7 @@
 /** The environment, read and validated once. Nothing else of the agent reads `process.env` for itself. */
 import { resolve } from "node:path";
 import { z } from "zod";
-import type { Holder } from "../../src/contract/index.ts";
+import { type Holder, limits } from "../../src/contract/index.ts";
 import { imdsDefaultUrl } from "./imds/imds.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 import type { TransferSettings } from "./transfer/ports.ts";
@@ -30,6 +30,8 @@ export interface Config {
   stateFile: string;
   logLevel: LogLevel;
   pollMs: number;
+  /** How many jobs to run at once. */
+  slots: number;
   /** Whether to keep a socket to the API, which then wakes us. */
   socket: boolean;
   maxRetries: number;
@@ -80,6 +82,9 @@ const httpUrl = z
 /** Goes into an HTTP header: a stray newline or accent would make every call fail with a riddle. */
 const headerText = z.string().regex(/^[\x20-\x7e]+$/, { error: "must be printable ASCII" });
 
+/** As many jobs again may upload, and all of them are renewed in one call. */
+const slotsMax = limits.renewals / 2;
+
 const Environment = z.object({
   KELPIE_API_URL: httpUrl,
   KELPIE_API_KEY: headerText.optional(),
@@ -115,6 +120,9 @@ const Environment = z.object({
     .transform(Number)
     .refine((seconds) => seconds >= 0.1, { error: "must be at least 0.1" })
     .default(2),
+  KELPIE_SLOTS: whole(1).refine((slots) => slots >= 1 && slots <= slotsMax, {
+    error: `must be from 1 to ${slotsMax}`,
+  }),
   KELPIE_SOCKET: flag(true),
   FILE_WATCHER_DEBOUNCE_MS: whole(0),
   FILE_WATCHER_STABILITY_CHECK_MS: whole(50),
@@ -167,6 +175,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
     stateFile: resolve(workdir, values.KELPIE_STATE_FILE),
     logLevel: values.KELPIE_LOG_LEVEL,
     pollMs: values.KELPIE_POLL_SECONDS * 1000,
+    slots: values.KELPIE_SLOTS,
     socket: values.KELPIE_SOCKET,
     maxRetries: values.MAX_RETRIES,
     maxIdleMs: values.MAX_TIME_WITH_NO_WORK_S * 1000,

@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 
 /** Holding these means holding a system; a job that names one has a mistake in it. */
 const systemDirectories = ["bin", "boot", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "run"]
@@ -36,9 +36,11 @@ export class DirectoryRefused extends Error {
 export interface DirectoryGuard {
   workdir: string;
   stateFile: string;
+  /** Why this real path must not be touched now, though it may later: another slot's job uses it. Absent: there is none. */
+  occupied?(real: string): Error | undefined;
 }
 
-/** Makes the directory if need be, and returns its real path. Throws DirectoryRefused if it must not be cleared. */
+/** Makes the directory if need be, and returns its real path. Throws DirectoryRefused if it must not be cleared, or what occupies it. */
 export async function makeClearable(path: string, guard: DirectoryGuard): Promise<string> {
   // Asked before anything is made, and again for where links lead.
   refuseHarmful(path, path, guard);
@@ -66,6 +68,16 @@ export async function emptyIfThere(path: string, guard: DirectoryGuard): Promise
   await clearContents(Buffer.from(real));
 }
 
+/** The real path that this one has, or would have once it is made. Makes nothing, and never throws. */
+export async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(await realPathOf(parent), basename(path));
+  }
+}
+
 /** Whether `inner` is `outer` or lies below it; both absolute. */
 export function contains(outer: string, inner: string): boolean {
   const path = relative(outer, inner);
@@ -87,6 +99,8 @@ function refuseHarmful(named: string, real: string, guard: DirectoryGuard): void
   if (harmed) throw new DirectoryRefused(`refusing to clear ${named}: it is or contains ${harmed[0]}`);
   const system = systemTrees.find((path) => contains(path, real));
   if (system) throw new DirectoryRefused(`refusing to clear ${named}: it is inside ${system}`);
+  const occupied = guard.occupied?.(real);
+  if (occupied) throw occupied;
 }
 
 const separator = Buffer.from(sep);

@@ -6,6 +6,7 @@ import { LeaseEnded } from "./lease/trust.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { CommandExit } from "./process.ts";
 import { AgentStopping } from "./shutdown.ts";
+import { DirectoryOccupied } from "./slots/slot-directories.ts";
 import { blameOfErrno } from "./transfer/blame.ts";
 import { LocalFailure } from "./transfer/failures.ts";
 import { TransferError } from "./transfer/ports.ts";
@@ -14,12 +15,13 @@ import { TransferError } from "./transfer/ports.ts";
  * - `completed`: the command succeeded and everything is where it belongs.
  * - `failed`: the job's own doing; counts against it and bans this machine for it.
  * - `released`: given back without blame. `faulty`: this node or the storage could not run it; pause before the next claim.
+ *   `ofSlot`: that concerns what this one job uses, so that other slots need not pause.
  * - `lost`: another attempt may hold the job; report nothing.
  */
 export type Ending =
   | { end: "completed"; exit: CommandExit }
   | { end: "failed"; exit?: CommandExit; reason: string }
-  | { end: "released"; exit?: CommandExit; reason: string; faulty: boolean }
+  | { end: "released"; exit?: CommandExit; reason: string; faulty: boolean; ofSlot?: boolean }
   | { end: "lost"; reason: string };
 
 /** Throws when the attempt must not go on: its lease has ended, or the agent is stopping. */
@@ -51,21 +53,26 @@ export function endingOfError(
       return { end: "failed", exit, reason };
     case "storage":
     case "node":
-      return { end: "released", exit, reason, faulty: true };
+      return { end: "released", exit, reason, faulty: true, ofSlot: isOccupied(error) };
     case "agent":
       log.error("unexpected error", { reason, stack: error instanceof Error ? error.stack : undefined });
-      return { end: "released", exit, reason: `the agent erred: ${reason}`, faulty: true };
+      return { end: "released", exit, reason: `the agent erred: ${reason}`, faulty: true, ofSlot: true };
   }
 }
 
 function faultOf(error: unknown): TransferError["fault"] | "agent" {
   if (error instanceof TransferError) return error.fault;
   if (error instanceof DirectoryRefused) return "config";
-  if (error instanceof PathBusy) return "node";
+  if (isOccupied(error)) return "node";
   if (error instanceof LocalFailure) return blameOfErrno(error.code);
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (typeof code !== "string" || typeof syscall !== "string") return "agent";
   return blameOfErrno(code);
+}
+
+/** Another agent's or slot's job uses this job's directories. */
+function isOccupied(error: unknown): boolean {
+  return error instanceof PathBusy || error instanceof DirectoryOccupied;
 }
 
 /** How the command ended, in words. */

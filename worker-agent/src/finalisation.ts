@@ -19,7 +19,7 @@ import { TransferError } from "./transfer/ports.ts";
 export interface FinalisationSettings extends AttemptSettings {
   client: ApiClient;
   renewals: Renewals;
-  moves: Pick<Moves, "jobEnded" | "reallocate">;
+  moves: Pick<Moves, "commandEnded" | "jobEnded" | "reallocate">;
   identity: Config["identity"];
 }
 

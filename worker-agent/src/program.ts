@@ -8,6 +8,7 @@ import { createImds } from "./imds/imds.ts";
 import { createCredentials } from "./imds/node-credentials.ts";
 import { NodeToken, rememberingIn } from "./imds/node-token.ts";
 import { createLog, reasonOf } from "./log.ts";
+import { readNode } from "./node/node.ts";
 import { Shutdown } from "./shutdown.ts";
 import { createSnapshots } from "./snapshot/snapshots.ts";
 import { timings } from "./timings.ts";
@@ -89,6 +90,8 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
   const imds = createImds({ url: config.imds.url, timings });
   const token = new NodeToken({ imds, clock, onToken: rememberingIn(secrets) });
   const client = createApiClient(config.apiUrl, createCredentials(config, token));
+  const node = await readNode(workdir, timings.nodeFactsMs);
+  log.debug("this node", node.facts);
   const managed = { api: client, identity: config.identity };
   await runAgent({
     config,
@@ -101,6 +104,7 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
     shutdown,
     timings,
     workdir,
+    node,
   });
   log.info("agent stopped");
 }

@@ -17,6 +17,8 @@ const endedJobsMax = 100;
 
 export interface JobState {
   id: string;
+  /** That runs it; 0 for the first. */
+  slot: number;
   status: "running" | "completed" | "failed";
   /** Times: ISO 8601. */
   start: string;
@@ -42,9 +44,10 @@ export class StateFile {
   }
 
   /** Adds a job; an earlier attempt of the same job is forgotten, since scripts look it up by id. */
-  begin(id: string): JobState {
+  begin(id: string, slot = 0): JobState {
     const job: JobState = {
       id,
+      slot,
       status: "running",
       start: new Date().toISOString(),
       activeUploads: [],

@@ -33,6 +33,14 @@ export const timings = {
   /** After an attempt that storage or this node made impossible, so that a fault does not make the agent spin. */
   faultPauseFirstMs: 2_000,
   faultPauseCapMs: 60_000,
+  /** A job whose directories another slot's job uses is held so long before it is given back: a job that is just ending takes less. */
+  occupiedHoldFirstMs: 10_000,
+  /** Twice as long each time it comes back, up to this: so long an agent that appears meanwhile has to wait for it. */
+  occupiedHoldCapMs: 300_000,
+  /** After giving it back, so long another agent has the first chance: one with a socket is woken at once, others poll every 2 to 10 s. */
+  occupiedPauseMs: 5_000,
+  /** `nvidia-smi` takes a second or two where no driver keeps the GPU awake; one that hangs must not keep the agent from work. */
+  nodeFactsMs: 5_000,
   /** Interrupted commands get this long to write a last checkpoint before SIGKILL. */
   stopGraceMs: 30_000,
   /** On SIGTERM, how long uploads of the last checkpoint and of finished outputs may take. */

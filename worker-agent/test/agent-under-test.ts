@@ -11,6 +11,7 @@ import { createImds } from "../src/imds/imds.ts";
 import { createCredentials } from "../src/imds/node-credentials.ts";
 import { NodeToken, rememberingIn } from "../src/imds/node-token.ts";
 import { createLog } from "../src/log.ts";
+import type { Node } from "../src/node/node.ts";
 import { signalGroup } from "../src/process-group.ts";
 import { Shutdown } from "../src/shutdown.ts";
 import type { Snapshots } from "../src/snapshot/ports.ts";
@@ -42,10 +43,14 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
-/** A test that failed may leave a command that ignores SIGTERM: it must not outlive the test. */
-function killLastCommand(lines: LogLine[]): void {
-  const last = lines.findLast(({ message }) => message === "command started" || message === "command ended");
-  if (typeof last?.pid === "number") signalGroup(last.pid, "SIGKILL");
+/** A test that failed may leave commands that ignore SIGTERM: they must not outlive the test. */
+function killCommands(lines: LogLine[]): void {
+  const running = new Map<string, unknown>();
+  for (const { message, job_id, attempt, pid } of lines) {
+    if (message === "command started") running.set(`${job_id} ${attempt}`, pid);
+    if (message === "command ended") running.delete(`${job_id} ${attempt}`);
+  }
+  for (const pid of running.values()) signalGroup(Number(pid), "SIGKILL");
 }
 
 export async function startAgent(
@@ -53,6 +58,7 @@ export async function startAgent(
     timings?: Partial<Timings>;
     environment?: NodeJS.ProcessEnv;
     snapshots?: Snapshots;
+    node?: Node;
     /** Present: the API offers a socket, and is like this. */
     sockets?: Partial<Pick<SocketServer, "refusal" | "deaf" | "greeting">>;
   } = {},
@@ -108,10 +114,11 @@ export async function startAgent(
     shutdown,
     timings: agentTimings,
     workdir,
+    node: options.node ?? { facts: {}, gpuCount: 0 },
   });
   onTestFinished(async () => {
     shutdown.request();
-    killLastCommand(lines);
+    killCommands(lines);
     await running;
     sockets?.stop();
     server.stop();

@@ -40,6 +40,8 @@ export class ApiServer {
   leaseSeconds = 20;
   /** Told with the answer to every report. */
   reallocate: string | undefined;
+  /** Whether a job that is given back is handed out again, first of all as by the API; otherwise it is gone. */
+  requeues = false;
   readonly #jobs: QueuedJob[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -168,7 +170,11 @@ export class ApiServer {
       refuse(response, 409, "conflict", "not current", refusal);
       return;
     }
-    queued.end = route;
+    if (route === "released" && this.requeues) {
+      queued.job = { ...queued.job, status: "pending" };
+      queued.token = randomUUID();
+      queued.claimId = undefined;
+    } else queued.end = route;
     send(response, route === "failed" ? 202 : 200, { message: "ok", reallocate: this.reallocate });
   }
 

@@ -28,7 +28,7 @@ function setUp() {
   const move = async (...rules: UploadRule[]) => {
     const { signal } = new AbortController();
     const onPassedOver = (message: string) => passedOver.push(message);
-    return await new Asides(noLocks).move(rules, { workdir, signal, onPassedOver });
+    return await new Asides(noLocks).move(rules, { jobId: "job", workdir, signal, onPassedOver });
   };
   const failure = async (...rules: UploadRule[]) => {
     const reason = await move(...rules).catch((error: unknown) => error);

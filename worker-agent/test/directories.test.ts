@@ -35,6 +35,7 @@ const noLocks = { take: async () => async () => undefined };
 const quietly = (workdir: string) => ({
   workdir,
   signal: new AbortController().signal,
+  jobId: "job",
   onPassedOver: () => undefined,
 });
 

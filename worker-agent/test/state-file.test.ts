@@ -52,6 +52,7 @@ test("uploads and downloads stand in it while they are under way", async () => {
     jobs: [
       {
         id: "job",
+        slot: 0,
         status: "running",
         start: expect.stringMatching(/Z$/),
         activeUploads: ["/a"],
