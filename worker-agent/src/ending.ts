@@ -6,6 +6,7 @@ import { LeaseEnded } from "./lease/trust.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { CommandExit } from "./process.ts";
 import { AgentStopping } from "./shutdown.ts";
+import { CommandOverrun } from "./stopper.ts";
 import { blameOfErrno } from "./transfer/blame.ts";
 import { LocalFailure } from "./transfer/failures.ts";
 import { TransferError } from "./transfer/ports.ts";
@@ -13,12 +14,14 @@ import { TransferError } from "./transfer/ports.ts";
 /**
  * - `completed`: the command succeeded and everything is where it belongs.
  * - `failed`: the job's own doing; counts against it and bans this machine for it.
+ * - `stalled`, `timed_out`: a bound that the job sets was reached; what each does to the job: docs/leases.md.
  * - `released`: given back without blame. `faulty`: this node or the storage could not run it; pause before the next claim.
  * - `lost`: another attempt may hold the job; report nothing.
  */
 export type Ending =
   | { end: "completed"; exit: CommandExit }
   | { end: "failed"; exit?: CommandExit; reason: string }
+  | { end: "stalled" | "timed_out"; exit?: CommandExit; reason: string }
   | { end: "released"; exit?: CommandExit; reason: string; faulty: boolean }
   | { end: "lost"; reason: string };
 
@@ -42,6 +45,7 @@ export function endingOfError(
   if (lease.trust.ended.aborted) return { end: "lost", reason: reasonOf(lease.trust.ended.reason) };
   if (error instanceof LeaseEnded) return { end: "lost", reason: error.message };
   const reason = reasonOf(error);
+  if (error instanceof CommandOverrun) return { end: error.end, exit, reason };
   if (error instanceof AgentStopping) return { end: "released", exit, reason, faulty: false };
   if (stopping.aborted) {
     return { end: "released", exit, reason: `${reasonOf(stopping.reason)}; ${reason}`, faulty: false };

@@ -3,6 +3,7 @@
  * started. Its end is a value. What this leaves to others: processes that leave the group on purpose (setsid).
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { StopSignal } from "../../src/contract/index.ts";
 import { pause } from "./pause.ts";
 import { isGroupAlive, signalGroup } from "./process-group.ts";
 
@@ -74,11 +75,11 @@ export class RunningCommand {
     });
   }
 
-  /** SIGTERM to the group, SIGKILL after the grace or when hurried. Resolves when nothing of it is left. */
-  async stop(graceMs: number, hurry?: AbortSignal): Promise<CommandExit> {
+  /** The signal to the group, SIGKILL after the grace or when hurried. Resolves when nothing of it is left. */
+  async stop(graceMs: number, signal: StopSignal = "SIGTERM", hurry?: AbortSignal): Promise<CommandExit> {
     this.#stopping = true;
-    signalGroup(this.groupId, "SIGTERM");
-    // A stopped process (SIGSTOP) acts on SIGTERM only once it goes on.
+    signalGroup(this.groupId, signal);
+    // A stopped process (SIGSTOP) acts on it only once it goes on.
     signalGroup(this.groupId, "SIGCONT");
     const ended = new AbortController();
     void this.exited.then(() => ended.abort());
