@@ -148,7 +148,7 @@ export class ApiServer {
         const { job, token, refusal, end } = this.#find(job_id);
         const reason =
           refusal ??
-          (end === "released" ? "superseded" : end) ??
+          (end && (end === "completed" || end === "failed" ? end : "superseded")) ??
           (token === lease_token && job.attempt === attempt ? undefined : "not_holder");
         return reason
           ? { job_id, attempt, status: "canceled", reason }
