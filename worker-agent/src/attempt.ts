@@ -7,15 +7,16 @@ import type { Activity } from "./activity.ts";
 import type { LeasedJob } from "./api/work.ts";
 import type { Aside, Asides } from "./aside.ts";
 import { type BroughtIn, carryOutBefore } from "./bring-in.ts";
+import type { CgroupMemory } from "./cgroup-memory.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { makeClearable, makeEmpty } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { checkGoesOn, describeExit, type Ending, endingOfError } from "./ending.ts";
+import type { JudgedExit } from "./exit-cause.ts";
 import type { Lease } from "./lease/lease.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { unlessAborted } from "./pause.ts";
-import type { CommandExit } from "./process.ts";
 import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
 import { endingOfStart, type Run, runCommand } from "./run-command.ts";
 import type { Shutdown } from "./shutdown.ts";
@@ -31,6 +32,7 @@ export interface AttemptSettings {
   snapshots: Snapshots;
   asides: Asides;
   clock: Clock;
+  memory: CgroupMemory;
   locks: DirectoryLocks;
   stateFile: StateFile;
   shutdown: Shutdown;
@@ -67,7 +69,7 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
   const rules = rulesOf(job, settings.config.directories);
   const uploads = new AbortController();
   let mirrors: Mirror[] = [];
-  let exit: CommandExit | undefined;
+  let exit: JudgedExit | undefined;
   try {
     await prepareDirectories(rules, attempt, settings, held);
     const before = await bringIn(rules, attempt, settings);
@@ -75,7 +77,11 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
     await unlessAborted(lease.trust.ready(), stopping);
     checkGoesOn(lease, stopping);
     mirrors = await startMirrors(rules, before, attempt, settings, uploads.signal);
-    const run = await runCommand(attempt, settings, mirrors, commandEnvironment(job, settings.config));
+    const run = await runCommand(attempt, settings, {
+      mirrors,
+      environment: commandEnvironment(job, settings.config),
+      directories: directoriesOf(rules, settings.workdir),
+    });
     if (!run.ok) return { rules, ending: endingOfStart(run) };
     exit = run.exit;
     await finishMirrors(mirrors, attempt, settings, uploads, run);

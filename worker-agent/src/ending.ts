@@ -1,10 +1,10 @@
 /** How an attempt ends, as a value, by whom its error is to be blamed on (transfer/blame.ts lists what errors mean). */
 import { DirectoryRefused } from "./directories.ts";
 import { PathBusy } from "./directory-locks.ts";
+import type { JudgedExit } from "./exit-cause.ts";
 import type { Lease } from "./lease/lease.ts";
 import { LeaseEnded } from "./lease/trust.ts";
 import { type Log, reasonOf } from "./log.ts";
-import type { CommandExit } from "./process.ts";
 import { AgentStopping } from "./shutdown.ts";
 import { CommandOverrun } from "./stopper.ts";
 import { blameOfErrno } from "./transfer/blame.ts";
@@ -19,10 +19,10 @@ import { TransferError } from "./transfer/ports.ts";
  * - `lost`: another attempt may hold the job; report nothing.
  */
 export type Ending =
-  | { end: "completed"; exit: CommandExit }
-  | { end: "failed"; exit?: CommandExit; reason: string }
-  | { end: "stalled" | "timed_out"; exit?: CommandExit; reason: string }
-  | { end: "released"; exit?: CommandExit; reason: string; faulty: boolean }
+  | { end: "completed"; exit: JudgedExit }
+  | { end: "failed"; exit?: JudgedExit; reason: string }
+  | { end: "stalled" | "timed_out"; exit?: JudgedExit; reason: string }
+  | { end: "released"; exit?: JudgedExit; reason: string; faulty: boolean }
   | { end: "lost"; reason: string };
 
 /** Throws when the attempt must not go on: its lease has ended, or the agent is stopping. */
@@ -38,7 +38,7 @@ export function checkGoesOn(lease: Lease, stopping: AbortSignal): void {
  */
 export function endingOfError(
   error: unknown,
-  context: { lease: Lease; stopping: AbortSignal; log: Log; exit?: CommandExit },
+  context: { lease: Lease; stopping: AbortSignal; log: Log; exit?: JudgedExit },
 ): Ending {
   const { lease, stopping, log, exit } = context;
   // Whatever was aborted failed because of these; they come first.
@@ -73,8 +73,8 @@ function faultOf(error: unknown): TransferError["fault"] | "agent" {
 }
 
 /** How the command ended, in words. */
-export function describeExit(exit: CommandExit): string {
-  return exit.signal === null
-    ? `the command ended with exit code ${exit.exitCode}`
-    : `the command was killed by ${exit.signal}`;
+export function describeExit({ exitCode, signal, shortage }: JudgedExit): string {
+  const end =
+    signal === null ? `the command ended with exit code ${exitCode}` : `the command was killed by ${signal}`;
+  return shortage === undefined ? end : `${shortage}; ${end}`;
 }
