@@ -2,6 +2,7 @@
  * The agent: takes one job after another until it is told to stop. What goes wrong with a job ends its attempt, never the
  * agent. While one job runs, outputs of at most `finalisationsMax` earlier ones still go up.
  */
+import { randomUUID } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { observeActivity } from "./activity.ts";
 import type { ApiClient } from "./api/client.ts";
@@ -16,10 +17,12 @@ import { DirectoryRefused, emptyIfThere, makeClearable, makeEmpty } from "./dire
 import { DirectoryLocks, PathBusy } from "./directory-locks.ts";
 import type { Ending } from "./ending.ts";
 import { type FinalisationSettings, finaliseAttempt } from "./finalisation.ts";
+import { HeldAttempts } from "./held-attempts.ts";
 import { leaseOf } from "./lease/lease.ts";
 import { Renewals } from "./lease/renewal.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { backoffMs, pause, unlessAborted } from "./pause.ts";
+import { recover } from "./recovery.ts";
 import { directoriesOf } from "./rules.ts";
 import type { Shutdown } from "./shutdown.ts";
 import type { Snapshots } from "./snapshot/ports.ts";
@@ -57,18 +60,28 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   const releaseStateFile = await holdStateFile(locks, config.stateFile);
   const renewals = new Renewals({ client, identity: config.identity, clock, log, timings });
   const stateFile = new StateFile(config.stateFile, log);
+  const heldAttempts = new HeldAttempts(config.stateFile, log);
   const attempts: FinalisationSettings = {
     ...settings,
     renewals,
     stateFile,
     identity: config.identity,
+    heldAttempts,
     asides: new Asides(locks),
     locks,
   };
   stateFile.changed();
+  const over = new AbortController();
+  const { reported } = await recover({
+    client,
+    config,
+    log,
+    timings,
+    held: heldAttempts,
+    stopped: over.signal,
+  });
   await prepareLegacyDirectories(attempts, log);
 
-  const over = new AbortController();
   const renewing = renewals.run(over.signal);
   const signals = new WorkSignals(clock, timings.drainForgottenMs);
   const onEnded = (jobId: string, attempt: number) => renewals.doubt(jobId, attempt);
@@ -95,6 +108,8 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     finalisations.add(finalisation);
     void finalisation.then(() => finalisations.delete(finalisation));
 
+    // Whoever stops may be killed at any moment: first everybody is told that the job is free.
+    if (shutdown.stopping.aborted) await finalisation;
     await clearDirectories(local, attempts, log);
     await held.release();
     faults = isFaulty(local.ending) ? faults + 1 : 0;
@@ -106,7 +121,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   await Promise.all(finalisations);
   claiming.release();
   over.abort();
-  await Promise.all([renewing, listening]);
+  await Promise.all([renewing, listening, reported]);
   await stateFile.written();
   await releaseStateFile();
 }
@@ -132,13 +147,21 @@ function beginAttempt(job: LeasedJob, settings: AgentSettings, shared: Finalisat
       renewals.renewNow();
     },
   });
+  const runId = randomUUID();
+  // Before the first renewal: an attempt that a crash leaves unwritten is then not acknowledged either, and lapses in 10 s.
+  const record = shared.heldAttempts.hold({
+    job_id: job.id,
+    attempt: job.attempt,
+    lease_token: job.lease_token,
+    run_id: runId,
+  });
   renewals.hold(lease);
   log.info("job claimed", { lease_seconds: job.lease_seconds });
   const state = stateFile.begin(job.id);
   const activity = observeActivity(state, stateFile, () => {
     if (lease.progress.commandStarted) lease.progress.checkpoints += 1;
   });
-  return { job, lease, log, state, activity };
+  return { job, lease, log, state, activity, runId, record };
 }
 
 /** Made and emptied at the start; a node where that is impossible can still run jobs that name their own. */

@@ -14,12 +14,13 @@ import { makeClearable, makeEmpty } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { checkGoesOn, describeExit, type Ending, endingOfError } from "./ending.ts";
 import type { JudgedExit } from "./exit-cause.ts";
+import type { HeldRecord } from "./held-attempts.ts";
 import type { Lease } from "./lease/lease.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { unlessAborted } from "./pause.ts";
 import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
 import { endingOfStart, type Run, runCommand } from "./run-command.ts";
-import type { Shutdown } from "./shutdown.ts";
+import { type Shutdown, unlessHung } from "./shutdown.ts";
 import type { SnapshotContext, Snapshots } from "./snapshot/ports.ts";
 import type { JobState, StateFile } from "./state-file.ts";
 import type { Timings } from "./timings.ts";
@@ -48,6 +49,10 @@ export interface Attempt {
   log: Log;
   state: JobState;
   activity: Activity;
+  /** Marks the processes of its command. */
+  runId: string;
+  /** What a later agent finds should this one not live to see its end. */
+  record: HeldRecord;
 }
 
 /** How the local part of an attempt ended; for `completed`, with outputs that wait to be uploaded. */
@@ -65,18 +70,20 @@ export interface Held {
 /** Runs the local part. Never throws: every error is somebody's fault (ending.ts). */
 export async function runAttempt(attempt: Attempt, settings: AttemptSettings, held: Held): Promise<LocalEnd> {
   const { lease, log, job } = attempt;
-  const { stopping } = settings.shutdown;
+  const { shutdown, timings } = settings;
+  const { stopping } = shutdown;
+  const hang = () => shutdown.bound(timings.shutdownHangMs, timings.shutdownHangMs);
   const rules = rulesOf(job, settings.config.directories);
   const uploads = new AbortController();
   let mirrors: Mirror[] = [];
   let exit: JudgedExit | undefined;
   try {
     await prepareDirectories(rules, attempt, settings, held);
-    const before = await bringIn(rules, attempt, settings);
+    const before = await unlessHung(bringIn(rules, attempt, settings), hang());
     // A command started by a machine that has lost the job meanwhile would be for nothing.
     await unlessAborted(lease.trust.ready(), stopping);
     checkGoesOn(lease, stopping);
-    mirrors = await startMirrors(rules, before, attempt, settings, uploads.signal);
+    mirrors = await unlessHung(startMirrors(rules, before, attempt, settings, uploads.signal), hang());
     const run = await runCommand(attempt, settings, {
       mirrors,
       environment: commandEnvironment(job, settings.config),
@@ -99,7 +106,8 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
     return { rules, ending: endingOfError(error, { lease, stopping, log, exit }) };
   } finally {
     uploads.abort();
-    await Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
+    const abandoned = Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
+    await unlessHung(abandoned, hang()).catch(() => undefined);
   }
 }
 
@@ -184,9 +192,10 @@ async function startMirrors(
   );
   const mirrors = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
   const failed = starts.find((start) => start.status === "rejected");
-  if (!failed) return mirrors;
+  // Aborted: nobody waits for them any more.
+  if (!failed && !signal.aborted) return mirrors;
   await Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
-  throw failed.reason;
+  throw failed?.reason ?? signal.reason;
 }
 
 /**
@@ -213,12 +222,20 @@ async function finishMirrors(
   uploads: AbortController,
   { exit, interrupted }: Run,
 ): Promise<void> {
-  const bound = shutdown.bound(timings.shutdownUploadMs);
+  const { shutdownUploadMs, shutdownHangMs } = timings;
+  const bound = shutdown.bound(shutdownUploadMs);
   bound.signal.addEventListener("abort", () => uploads.abort(bound.signal.reason), { once: true });
   // Whoever is told to stop and then exits has had the time to finish what it was writing.
   const cutOff = exit.signal !== null || (exit.exitCode !== 0 && !interrupted);
-  const finished = await Promise.allSettled(mirrors.map((mirror) => mirror.finish({ cutOff })));
-  bound.release();
+  const finishing = Promise.allSettled(
+    mirrors.map((mirror) =>
+      unlessHung(
+        mirror.finish({ cutOff }),
+        shutdown.bound(shutdownUploadMs + shutdownHangMs, shutdownHangMs),
+      ),
+    ),
+  );
+  const finished = await finishing.finally(bound.release);
   const failed = finished.find((result) => result.status === "rejected");
   if (!failed) return;
   if (exit.exitCode === 0 && !interrupted) throw failed.reason;

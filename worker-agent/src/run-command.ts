@@ -45,6 +45,7 @@ export async function runCommand(
     arguments: job.arguments,
     environment,
     workdir,
+    runId: attempt.runId,
     onSurvivors(survivors) {
       const pids = survivors.map(({ pid }) => pid).join(", ");
       log.error("processes of the command hang in the kernel and cannot be killed", { pids });
@@ -54,6 +55,7 @@ export async function runCommand(
     ungrace();
     return start;
   }
+  attempt.record.started(start.command.head);
   lease.progress.commandStarted = true;
   log.info("command started", { command: job.command, pid: start.command.groupId });
 

@@ -1,3 +1,5 @@
+import { unlessAborted } from "./pause.ts";
+
 /** What the signals below abort with: the agent has been told to stop. */
 export class AgentStopping extends Error {
   override readonly name = "AgentStopping";
@@ -67,6 +69,19 @@ export class Shutdown {
       },
     };
   }
+}
+
+/**
+ * The promise's value. For what has been told to end when the agent stops and may hang all the same (a dead network disk, a storage
+ * that swallows the abort): it is waited for until the bound.
+ *
+ * @throws AgentStopping once the bound is reached.
+ */
+export async function unlessHung<T>(promise: Promise<T>, bound: Bound): Promise<T> {
+  const settled = promise.then((value) => ({ value }));
+  const first = await unlessAborted(settled, bound.signal).finally(bound.release);
+  if (!first) throw new AgentStopping();
+  return first.value;
 }
 
 export interface Bound {

@@ -35,6 +35,8 @@ export const timings = {
   faultPauseCapMs: 60_000,
   /** On SIGTERM, how long uploads of the last checkpoint and of finished outputs may take: KELPIE_SHUTDOWN_UPLOAD_SECONDS. */
   shutdownUploadMs: 25_000,
+  /** What does not heed its abort for so long when the agent stops is not waited for. */
+  shutdownHangMs: 1_000,
   /** On SIGTERM, how long a report and a claim already under way may take. */
   shutdownReportMs: 5_000,
   /** The same after a second SIGTERM: one try. */

@@ -74,6 +74,15 @@ export class ApiServer {
     this.#find(jobId).refusal = reason;
   }
 
+  /** A released job waits again, as the API has it; its next attempt has another token. */
+  requeue(jobId: string): void {
+    const queued = this.#find(jobId);
+    queued.job = { ...queued.job, status: "pending" };
+    queued.token = randomUUID();
+    queued.end = undefined;
+    queued.claimId = undefined;
+  }
+
   /** What its first attempt's calls prove their lease with. */
   firstLease(jobId: string): { jobId: string; attempt: number; token: string } {
     return { jobId, attempt: 1, token: this.#find(jobId).token };

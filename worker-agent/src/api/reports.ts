@@ -4,7 +4,8 @@ import type { ReportInput } from "../../../src/contract/index.ts";
 import type { ApiClient } from "./client.ts";
 import type { Answer } from "./fault.ts";
 
-export type ReportedEnd = "completed" | "failed" | "released" | "stalled" | "timed_out";
+export const reportedEnds = ["completed", "failed", "released", "stalled", "timed_out"] as const;
+export type ReportedEnd = (typeof reportedEnds)[number];
 
 /** Reports an end once; a repeat of the same end is answered as a success. */
 export function sendReport(
