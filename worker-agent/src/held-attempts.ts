@@ -35,12 +35,23 @@ const HeldFile = z.object({
   boot_id: z.string().optional(),
   // An agent that crashes again and again while the API is away leaves no more than this.
   attempts: z.array(HeldAttempt).transform((attempts) => attempts.slice(-limits.renewals)),
+  /** Jobs given back because an agent died while it ran them here, and not ended here since. */
+  fallen: z.array(z.string()).default([]),
 });
+export interface Left {
+  attempts: HeldAttempt[];
+  fallen: string[];
+}
+
+/** An agent that remembers more than these has other troubles. */
+const fallenMax = 64;
 
 /** One attempt in the file. */
 export interface HeldRecord {
   /** The command runs. */
   started(head: FamilyHead): void;
+  /** Given back since the agent before us died with it; remembered until an attempt of its job ends here. */
+  fell(): void;
   /** It has ended so, and the API is about to be told. */
   ending(report: NonNullable<HeldAttempt["report"]>): void;
   /** The API knows, or nobody needs to. */
@@ -51,6 +62,7 @@ export class HeldAttempts {
   readonly #path: string;
   readonly #log: Log;
   readonly #attempts = new Set<HeldAttempt>();
+  readonly #fallen = new Set<string>();
   #warned = false;
 
   /** `stateFile`: the public one; this one lies beside it. */
@@ -73,20 +85,33 @@ export class HeldAttempts {
         entry.report = report;
         this.#write();
       },
+      fell: () => {
+        this.#attempts.delete(entry);
+        this.rememberFallen([entry.job_id]);
+      },
       drop: () => {
-        if (this.#attempts.delete(entry)) this.#write();
+        this.#attempts.delete(entry);
+        this.#fallen.delete(entry.job_id);
+        this.#write();
       },
     };
+  }
+
+  /** Adds to the jobs that fell with an agent here. */
+  rememberFallen(jobIds: string[]): void {
+    for (const id of jobIds) this.#fallen.add(id);
+    for (const id of [...this.#fallen].slice(0, -fallenMax)) this.#fallen.delete(id);
+    this.#write();
   }
 
   #write(): void {
     const temporary = `${this.#path}.${process.pid}.tmp`;
     try {
-      if (this.#attempts.size === 0) {
+      if (this.#attempts.size === 0 && this.#fallen.size === 0) {
         rmSync(this.#path, { force: true });
         return;
       }
-      const content = { boot_id: readBootId(), attempts: [...this.#attempts] };
+      const content = { boot_id: readBootId(), attempts: [...this.#attempts], fallen: [...this.#fallen] };
       rmSync(temporary, { force: true }); // a mode is only given to a file that is made
       writeFileSync(temporary, JSON.stringify(content), { mode: 0o600, flag: "wx" });
       renameSync(temporary, this.#path);
@@ -105,16 +130,19 @@ export function heldFileOf(stateFile: string): string {
 }
 
 /** What an agent before us left, pids only of this run of the machine; nothing when it left nothing, or nothing legible. */
-export async function readHeldAttempts(stateFile: string, log: Log): Promise<HeldAttempt[]> {
+export async function readHeldAttempts(stateFile: string, log: Log): Promise<Left> {
   const path = heldFileOf(stateFile);
   try {
-    const { boot_id, attempts } = HeldFile.parse(JSON.parse(await readFile(path, "utf8")));
+    const { boot_id, attempts, fallen } = HeldFile.parse(JSON.parse(await readFile(path, "utf8")));
     const isThisRun = boot_id !== undefined && boot_id === readBootId();
-    return attempts.map((attempt) => (isThisRun ? attempt : { ...attempt, head: undefined }));
+    return {
+      attempts: attempts.map((attempt) => (isThisRun ? attempt : { ...attempt, head: undefined })),
+      fallen,
+    };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
       log.warn("what an agent before us held cannot be read", { path, reason: reasonOf(error) });
     }
-    return [];
+    return { attempts: [], fallen: [] };
   }
 }

@@ -2,6 +2,10 @@
  * An agent that starts where another one ended without having let go: killed, crashed, or stopped while the API could not be reached. First
  * whatever still runs of its commands is ended, before anything new is claimed; then each attempt's end is reported: the one that it had come
  * to, or else that it is given back. An API that says that it is over has the last word.
+ *
+ * A job may be what kills the agent, for example by taking all memory. A release clears the count of attempts that died early, so such a job
+ * would go round for ever. So a job is given back at once the first time; should the agent die with it here again, its lease is left to lapse: then
+ * the API sees an attempt that fell silent, and its quarantine judges.
  */
 import type { ReportInput } from "../../src/contract/index.ts";
 import type { ApiClient } from "./api/client.ts";
@@ -26,10 +30,17 @@ export interface RecoverySettings {
 /** Resolves once nothing of an earlier agent's commands runs; the reports go on in the background until `reported` resolves. */
 export async function recover(settings: RecoverySettings): Promise<{ reported: Promise<void> }> {
   const { config, held, log } = settings;
-  const left = await readHeldAttempts(config.stateFile, log);
+  const { attempts: left, fallen } = await readHeldAttempts(config.stateFile, log);
+  if (fallen.length > 0) held.rememberFallen(fallen);
   const entries = left.map((attempt) => ({ attempt, entry: held.hold(attempt) }));
   await Promise.all(left.map((attempt) => endProcesses(attempt, log)));
-  const reports = entries.map(({ attempt, entry }) => report(attempt, entry, settings));
+  const reports = entries.map(async ({ attempt, entry }) => {
+    if (attempt.report || !fallen.includes(attempt.job_id)) return report(attempt, entry, settings);
+    log.warn("the agent has died with this job before: its lease is left to lapse", {
+      job_id: attempt.job_id,
+    });
+    entry.fell();
+  });
   return { reported: Promise.all(reports).then(() => undefined) };
 }
 
@@ -55,9 +66,10 @@ async function report(attempt: HeldAttempt, entry: HeldRecord, settings: Recover
   // has begun.
   const lease = { jobId: attempt.job_id, trust: { ended: new AbortController().signal } };
   const attemptLog = log.with({ job_id: attempt.job_id, attempt: attempt.attempt });
-  await reportEnd({ client, lease, log: attemptLog, timings, signal: stopped }, end, body);
+  const told = await reportEnd({ client, lease, log: attemptLog, timings, signal: stopped }, end, body);
+  if (told && !attempt.report) entry.fell();
   // Given up because the agent stops, it is kept for the next start.
-  if (!stopped.aborted) entry.drop();
+  else if (told || !stopped.aborted) entry.drop();
 }
 
 function givenBack(

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readProcess } from "../src/process-table.ts";
 import { launchAgentOf, startServer, temporaryDirectory } from "./agent-process.ts";
-import { fileAppears, shell } from "./commands.ts";
+import { eventually, fileAppears, shell } from "./commands.ts";
 
 const heldFile = "kelpie-state.json.held";
 
@@ -72,19 +72,41 @@ test("a completion that could not be reported before the agent was stopped is re
   const id = server.submit(shell("exit 0"));
   await server.until((call) => call.route === "completed");
   stopped.child.kill("SIGTERM");
+  await expect.poll(() => stopped.output(), eventually).toContain("told to stop");
   stopped.child.kill("SIGTERM");
   expect(await stopped.exited).toBe(0);
   expect(server.endOf(id)).toBe(undefined);
 
   server.fault = () => undefined;
   const next = launchAgentOf(server, { workdir: stopped.workdir });
-  for (;;) {
-    await server.until((call) => call.route === "completed" && server.endOf(id) !== undefined);
-    break;
-  }
+  await server.until((call) => call.route === "completed" && server.endOf(id) !== undefined);
   expect(server.endOf(id)).toBe("completed");
   next.child.kill("SIGTERM");
   expect(await next.exited).toBe(0);
+});
+
+test("a job that takes its agent down a second time is not given back: the API shall see that it fell silent", async () => {
+  const server = await startServer();
+  const workdir = temporaryDirectory();
+  const id = server.submit(shell("echo > started-$(ls | grep -c started); sleep 1000"));
+  for (const round of [0, 1]) {
+    const agent = launchAgentOf(server, { workdir });
+    if (round === 1) {
+      await server.report("released", id);
+      server.requeue(id);
+    }
+    await fileAppears(agent.path(`started-${round}`));
+    agent.child.kill("SIGKILL");
+    await agent.gone;
+  }
+  const last = launchAgentOf(server, { workdir });
+  await expect.poll(() => last.output(), eventually).toContain("left to lapse");
+  const other = server.submit(shell("exit 0"));
+  await server.report("completed", other);
+  last.child.kill("SIGTERM");
+  expect(await last.exited).toBe(0);
+  expect(last.output()).toContain("ended what an agent before us had left running");
+  expect(server.calls.filter((call) => call.route === "released")).toHaveLength(1);
 });
 
 test("an attempt that is over by now is let be, and forgotten", async () => {
