@@ -1,5 +1,9 @@
 /** Commands that are stopped because a bound of their job is reached. */
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { LeasedJob } from "../src/api/work.ts";
+import { createClock } from "../src/clock.ts";
+import { timeoutOf } from "../src/command-timeout.ts";
+import { pause } from "../src/pause.ts";
 import { startAgent } from "./agent-under-test.ts";
 import { checkpointRules } from "./checkpoint-rules.ts";
 import { program, shell } from "./commands.ts";
@@ -31,4 +35,44 @@ test("a command runs out of its time and ignores the signal: killed after its ow
     ...shell(`trap "" TERM; while :; do sleep 0.05; done`),
   });
   expect(await agent.server.report("timed_out", id)).toMatchObject({ signal: "SIGKILL" });
+});
+
+test("an older API that knows none of these fields: SIGTERM, 30 s, no bounds", () => {
+  const told = {
+    id: "0190b3a5-0000-7000-8000-000000000000",
+    attempt: 1,
+    command: "true",
+    arguments: [],
+    environment: {},
+    compression: false,
+    sync: {},
+    lease_token: "token",
+    lease_seconds: 20,
+  };
+  expect(LeasedJob.parse(told)).toMatchObject({
+    stop_signal: "SIGTERM",
+    stop_grace_seconds: 30,
+    timeout_seconds: null,
+    stall_timeout_seconds: null,
+  });
+});
+
+test("the time of a command is counted while the machine is awake: a set clock and a sleep take nothing from it", async () => {
+  let monotonicMs = 0;
+  let sleptMs = 0;
+  const clock = createClock({
+    monotonicMs: () => monotonicMs,
+    bootMs: () => monotonicMs + sleptMs,
+    wallMs: () => sleptMs,
+  });
+  const stopper = timeoutOf(0.02, clock);
+  onTestFinished(() => stopper.release());
+  sleptMs = 3_600_000;
+  for (let look = 0; look < 5; look++) {
+    await pause(20);
+    expect(stopper.signal.aborted).toBe(false);
+  }
+  monotonicMs = 20;
+  await new Promise((resolve) => stopper.signal.addEventListener("abort", resolve));
+  expect(stopper.signal.reason).toMatchObject({ end: "timed_out" });
 });
