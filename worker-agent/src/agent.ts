@@ -4,14 +4,17 @@
  */
 import type { IdentifiedClient } from "./api/client.ts";
 import { Asides } from "./aside.ts";
+import type { CgroupMemory } from "./cgroup-memory.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { DirectoryLocks } from "./directory-locks.ts";
+import { HeldAttempts } from "./held-attempts.ts";
 import type { Imds } from "./imds/imds.ts";
 import { enterNode } from "./imds/node.ts";
 import { Renewals } from "./lease/renewal.ts";
 import type { Log } from "./log.ts";
 import type { Node } from "./node/node.ts";
+import { recover } from "./recovery.ts";
 import type { Shutdown } from "./shutdown.ts";
 import { prepareLegacyDirectories } from "./slots/clear-directories.ts";
 import { NodeFaults } from "./slots/node-faults.ts";
@@ -42,6 +45,7 @@ export interface AgentSettings {
   /** The node's metadata service. */
   imds: Imds;
   clock: Clock;
+  memory: CgroupMemory;
   log: Log;
   shutdown: Shutdown;
   timings: Timings;
@@ -62,17 +66,20 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   const stateFile = new StateFile(config.stateFile, log);
   const signals = new WorkSignals(clock, timings.drainForgottenMs);
   const { deletionCost, moves, ...service } = await enterNode(settings, signals, locks);
+  const heldAttempts = new HeldAttempts(config.stateFile, log);
   stateFile.changed();
+  const over = new AbortController();
+  const onReallocate = (reason: string) => moves.reallocate(reason);
+  const earlier = { client, config, log, timings, onReallocate, held: heldAttempts, stopped: over.signal };
+  const { reported } = await recover(earlier);
   const slots = slotsOf(config.slots, config.directories, node.gpuCount);
   if (slots.length > 1)
     log.info("several jobs at once", { slots: slots.length, gpus: node.gpuCount, gpus_each: slots[0]?.gpus });
   const guard = { workdir, stateFile: config.stateFile };
   for (const slot of slots) await prepareLegacyDirectories(slot, { guard, locks }, log);
 
-  const over = new AbortController();
   const renewing = renewals.run(over.signal);
   const onNode = service.run(over.signal, shutdown.stopping);
-  const onReallocate = (reason: string) => moves.reallocate(reason);
   const onEnded = (jobId: string, attempt: number) => renewals.doubt(jobId, attempt);
   const listening =
     config.socket &&
@@ -85,6 +92,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     attempts: {
       ...settings,
       renewals,
+      heldAttempts,
       moves,
       stateFile,
       identity: config.identity,
@@ -119,7 +127,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     await moves.leaveIdle(`no work for ${config.maxIdleMs / 1000} s`, shutdown.stopping);
   claiming.release();
   over.abort();
-  await Promise.all([renewing, listening, onNode]);
+  await Promise.all([renewing, listening, onNode, reported]);
   await stateFile.written();
   await releaseStateFile();
 }

@@ -3,22 +3,25 @@
  * mirrors brought up to date and its outputs moved aside. What follows (final uploads, the report) is finalisation.ts, and may
  * overlap the next job. Effects that others can see are the transfers', which ask the lease's trust first.
  */
-import { constants } from "node:os";
 import type { Activity } from "./activity.ts";
 import type { LeasedJob } from "./api/work.ts";
 import type { Aside, Asides } from "./aside.ts";
 import { type BroughtIn, carryOutBefore } from "./bring-in.ts";
+import type { CgroupMemory } from "./cgroup-memory.ts";
+import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { type DirectoryGuard, makeClearable, makeEmpty } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { checkGoesOn, describeExit, type Ending, endingOfError } from "./ending.ts";
+import type { JudgedExit } from "./exit-cause.ts";
+import type { HeldRecord } from "./held-attempts.ts";
 import type { JobWorth } from "./imds/deletion-cost.ts";
 import type { Lease } from "./lease/lease.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { unlessAborted } from "./pause.ts";
-import { type CommandExit, type Start, startCommand } from "./process.ts";
 import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
-import { AgentStopping, type Shutdown } from "./shutdown.ts";
+import { endingOfStart, type Run, runCommand } from "./run-command.ts";
+import { type Shutdown, unlessHung } from "./shutdown.ts";
 import type { Slot } from "./slots/slot-environment.ts";
 import type { SnapshotContext, Snapshots } from "./snapshot/ports.ts";
 import type { JobState, StateFile } from "./state-file.ts";
@@ -34,6 +37,8 @@ export interface AttemptSettings {
   transfers: Transfers;
   snapshots: Snapshots;
   asides: Asides;
+  clock: Clock;
+  memory: CgroupMemory;
   locks: DirectoryLocks;
   stateFile: StateFile;
   shutdown: Shutdown;
@@ -51,6 +56,10 @@ export interface Attempt {
   activity: Activity;
   /** What SaladCloud is told that it would cost to take the node away. */
   worth: JobWorth;
+  /** Marks the processes of its command. */
+  runId: string;
+  /** What a later agent finds should this one not live to see its end. */
+  record: HeldRecord;
 }
 
 /** How the local part of an attempt ended; for `completed`, with outputs that wait to be uploaded. */
@@ -68,27 +77,32 @@ export interface Held {
 /** Runs the local part. Never throws: every error is somebody's fault (ending.ts). */
 export async function runAttempt(attempt: Attempt, settings: AttemptSettings, held: Held): Promise<LocalEnd> {
   const { lease, log, job } = attempt;
-  const { stopping } = settings.shutdown;
+  const { shutdown, timings } = settings;
+  const { stopping } = shutdown;
+  const hang = () => shutdown.bound(timings.shutdownHangMs, timings.shutdownHangMs);
   const rules = rulesOf(job, settings.slot.directories);
   const uploads = new AbortController();
   let mirrors: Mirror[] = [];
-  let exit: CommandExit | undefined;
+  let exit: JudgedExit | undefined;
   try {
     await prepareDirectories(rules, attempt, settings, held);
-    const before = await bringIn(rules, attempt, settings);
+    const before = await unlessHung(bringIn(rules, attempt, settings), hang());
     // A command started by a machine that has lost the job meanwhile would be for nothing.
     await unlessAborted(lease.trust.ready(), stopping);
     checkGoesOn(lease, stopping);
-    mirrors = await startMirrors(rules, before, attempt, settings, uploads.signal);
-    const run = await runCommand(attempt, settings, mirrors);
+    mirrors = await unlessHung(startMirrors(rules, before, attempt, settings, uploads.signal), hang());
+    const run = await runCommand(attempt, settings, {
+      mirrors,
+      environment: commandEnvironment(job, settings),
+      directories: directoriesOf(rules, settings.workdir),
+    });
     if (!run.ok) return { rules, ending: endingOfStart(run) };
     exit = run.exit;
     attempt.worth.uploading();
     await finishMirrors(mirrors, attempt, settings, uploads, run);
     mirrors = [];
     lease.trust.ended.throwIfAborted();
-    run.broken?.throwIfAborted();
-    if (run.interrupted) throw new AgentStopping();
+    if (run.interrupted) throw run.interrupted;
     if (exit.exitCode !== 0) return { rules, ending: { end: "failed", exit, reason: describeExit(exit) } };
     const aside = await settings.asides.move(rules.after, {
       jobId: job.id,
@@ -101,7 +115,8 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
     return { rules, ending: endingOfError(error, { lease, stopping, log, exit }) };
   } finally {
     uploads.abort();
-    await Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
+    const abandoned = Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
+    await unlessHung(abandoned, hang()).catch(() => undefined);
   }
 }
 
@@ -185,59 +200,10 @@ async function startMirrors(
   );
   const mirrors = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
   const failed = starts.find((start) => start.status === "rejected");
-  if (!failed) return mirrors;
+  // Aborted: nobody waits for them any more.
+  if (!failed && !signal.aborted) return mirrors;
   await Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
-  throw failed.reason;
-}
-
-/** `broken`: the mirror that could not go on, and for which the command was interrupted. */
-type Run = { ok: true; exit: CommandExit; interrupted: boolean; broken: AbortSignal | undefined };
-
-/**
- * Runs the command to its end. Interrupted when the agent stops, and when a mirror can bring up nothing more; an ended lease
- * stops it and throws.
- */
-async function runCommand(
-  attempt: Attempt,
-  settings: AttemptSettings,
-  mirrors: Mirror[],
-): Promise<Run | FailedStart> {
-  const { job, lease, log, state } = attempt;
-  const { shutdown, timings } = settings;
-  const start = await startCommand({
-    command: job.command,
-    arguments: job.arguments,
-    environment: commandEnvironment(job, settings),
-    workdir: settings.workdir,
-  });
-  if (!start.ok) return start;
-  lease.progress.commandStarted = true;
-  log.info("command started", { command: job.command, pid: start.command.groupId });
-
-  const over = AbortSignal.any([
-    lease.trust.ended,
-    shutdown.stopping,
-    ...mirrors.map(({ broken }) => broken),
-  ]);
-  const ended = await unlessAborted(start.command.exited, over);
-  const broken = ended ? undefined : mirrors.find((mirror) => mirror.broken.aborted)?.broken;
-  if (!ended) log.info("interrupting the command", broken && { reason: reasonOf(broken.reason) });
-  const exit = ended ?? (await start.command.stop(timings.stopGraceMs, shutdown.hurry));
-
-  const signalNumber = exit.signal ? (constants.signals[exit.signal as NodeJS.Signals] ?? 0) : 0;
-  state.exitTime = new Date().toISOString();
-  state.exitCode = exit.exitCode ?? 128 + signalNumber;
-  settings.stateFile.changed();
-  log.info("command ended", { exit_code: exit.exitCode, signal: exit.signal, interrupted: !ended });
-  lease.trust.ended.throwIfAborted();
-  return { ok: true, exit, interrupted: !ended, broken };
-}
-
-type FailedStart = Extract<Start, { ok: false }>;
-
-function endingOfStart({ exitCode, fault, reason }: FailedStart): Ending {
-  if (fault === "node") return { end: "released", reason, faulty: true };
-  return { end: "failed", exit: { exitCode, signal: null }, reason };
+  throw failed?.reason ?? signal.reason;
 }
 
 /**
@@ -267,12 +233,20 @@ async function finishMirrors(
   uploads: AbortController,
   { exit, interrupted }: Run,
 ): Promise<void> {
-  const bound = shutdown.bound(timings.shutdownUploadMs);
+  const { shutdownUploadMs, shutdownHangMs } = timings;
+  const bound = shutdown.bound(shutdownUploadMs);
   bound.signal.addEventListener("abort", () => uploads.abort(bound.signal.reason), { once: true });
   // Whoever is told to stop and then exits has had the time to finish what it was writing.
   const cutOff = exit.signal !== null || (exit.exitCode !== 0 && !interrupted);
-  const finished = await Promise.allSettled(mirrors.map((mirror) => mirror.finish({ cutOff })));
-  bound.release();
+  const finishing = Promise.allSettled(
+    mirrors.map((mirror) =>
+      unlessHung(
+        mirror.finish({ cutOff }),
+        shutdown.bound(shutdownUploadMs + shutdownHangMs, shutdownHangMs),
+      ),
+    ),
+  );
+  const finished = await finishing.finally(bound.release);
   const failed = finished.find((result) => result.status === "rejected");
   if (!failed) return;
   if (exit.exitCode === 0 && !interrupted) throw failed.reason;

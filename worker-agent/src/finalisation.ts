@@ -8,18 +8,21 @@ import type { ApiClient } from "./api/client.ts";
 import { type Attempt, type AttemptSettings, type LocalEnd, transferContext } from "./attempt.ts";
 import type { Config } from "./config.ts";
 import { type Ending, endingOfError } from "./ending.ts";
+import type { HeldAttempts } from "./held-attempts.ts";
 import type { JobOutcome, Moves } from "./imds/moves.ts";
 import type { Renewals } from "./lease/renewal.ts";
 import { reasonOf } from "./log.ts";
 import { backoffMs, pause } from "./pause.ts";
 import type { CommandExit } from "./process.ts";
 import { reportEnd } from "./reporting.ts";
+import { unlessHung } from "./shutdown.ts";
 import { TransferError } from "./transfer/ports.ts";
 
 export interface FinalisationSettings extends AttemptSettings {
   client: ApiClient;
   renewals: Renewals;
   moves: Pick<Moves, "commandEnded" | "jobEnded" | "reallocate">;
+  heldAttempts: HeldAttempts;
   identity: Config["identity"];
 }
 
@@ -31,18 +34,22 @@ export async function finaliseAttempt(
 ): Promise<void> {
   const { log, lease, state } = attempt;
   let recorded = false;
+  let untold = false;
   try {
     const ending = await uploadOutputs(attempt, local, settings);
     if (ending.end === "lost") log.warn("attempt lost, nothing reported", { reason: ending.reason });
     else {
-      const isReported = await report(attempt, ending, settings);
-      recorded = isReported && ending.end === "completed";
-      if (isReported) settings.moves.jobEnded(outcomeOf(ending));
+      const told = await report(attempt, ending, settings);
+      recorded = told && ending.end === "completed";
+      untold = !told && settings.shutdown.stopping.aborted;
+      if (told) settings.moves.jobEnded(outcomeOf(ending));
     }
   } catch (error) {
     log.error("finalisation failed", { reason: reasonOf(error) });
   }
   settings.renewals.letGo(lease);
+  // An end that could not be told before the agent stops is told by the next one.
+  if (!untold) attempt.record.drop();
   state.status = recorded ? "completed" : "failed";
   state.end = new Date().toISOString();
   settings.stateFile.changed();
@@ -65,12 +72,16 @@ async function uploadOutputs(
   if (ending.end !== "completed" || !aside) return ending;
   const { shutdown, timings, transfers, workdir } = settings;
   const { lease, log } = attempt;
-  const bound = shutdown.bound(timings.shutdownUploadMs);
+  const { shutdownUploadMs, shutdownHangMs } = timings;
+  const bound = shutdown.bound(shutdownUploadMs);
   const context = transferContext(attempt, workdir, bound.signal);
   try {
     for (let round = 1; ; round++) {
       try {
-        for (const rule of rules.after) await transfers.upload(rule, aside.from(rule), context);
+        for (const rule of rules.after) {
+          const patience = shutdown.bound(shutdownUploadMs + shutdownHangMs, shutdownHangMs);
+          await unlessHung(transfers.upload(rule, aside.from(rule), context), patience);
+        }
         // A lease lost while the last answers came in must not be followed by a report.
         lease.trust.ended.throwIfAborted();
         return ending;
@@ -104,11 +115,13 @@ async function report(
     lease_token: lease.token,
     exit_code: ending.exit?.exitCode,
     signal: ending.exit?.signal,
+    cause: ending.exit?.cause,
     reason: "reason" in ending ? ending.reason.slice(0, limits.reasonChars) : undefined,
     bytes_downloaded: activity.bytes.download,
     bytes_uploaded: activity.bytes.upload,
   };
   const bound = shutdown.bound(timings.shutdownReportMs, timings.shutdownHurriedReportMs);
+  attempt.record.ending({ end: ending.end, body });
   try {
     const onReallocate = (reason: string) => settings.moves.reallocate(reason);
     const reporting = { client, lease, log, timings, onReallocate, signal: bound.signal };

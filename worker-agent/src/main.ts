@@ -5,7 +5,9 @@
  * since all of a module's imports are loaded before any of them runs.
  */
 import { EarlySignals } from "./early-signals.ts";
+import { leavePidOne } from "./init.ts";
 
+leavePidOne();
 const signals = new EarlySignals();
 const { run } = await import("./program.ts");
 await run(process.argv.slice(2), signals);

@@ -12,9 +12,12 @@ import type { Log } from "./log.ts";
 import { backoffMs, pause } from "./pause.ts";
 import type { Timings } from "./timings.ts";
 
+/** What a report needs to know of its lease. */
+export type ReportedLease = Pick<Lease, "jobId"> & { trust: Pick<Lease["trust"], "ended"> };
+
 export interface Reporting {
   client: ApiClient;
-  lease: Lease;
+  lease: ReportedLease;
   log: Log;
   timings: Timings;
   /** The API wants this node exchanged. */
@@ -55,7 +58,7 @@ export async function reportEnd(
   return false;
 }
 
-function endedWith(lease: Lease, end: ReportedEnd, log: Log): boolean {
+function endedWith(lease: ReportedLease, end: ReportedEnd, log: Log): boolean {
   const reason = (lease.trust.ended.reason as Error).message;
   log.info("not reported: the lease has ended", { end, reason });
   return reason === end;

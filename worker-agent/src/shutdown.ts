@@ -1,3 +1,5 @@
+import { unlessAborted } from "./pause.ts";
+
 /** What the signals below abort with: the agent has been told to stop. */
 export class AgentStopping extends Error {
   override readonly name = "AgentStopping";
@@ -10,6 +12,7 @@ export class AgentStopping extends Error {
 export class Shutdown {
   readonly #stopping = new AbortController();
   readonly #hurry = new AbortController();
+  readonly #graces = new Set<{ graceMs: number }>();
 
   /** Aborts when the agent shall claim no more and bring what runs to an end. */
   get stopping(): AbortSignal {
@@ -27,15 +30,28 @@ export class Shutdown {
     else this.#stopping.abort(new AgentStopping());
   }
 
+  /** A command runs that may take so long to end once told to; until the returned function is called. */
+  expectGrace(graceMs: number): () => void {
+    const grace = { graceMs };
+    this.#graces.add(grace);
+    return () => this.#graces.delete(grace);
+  }
+
+  /** Of the commands that run now; 0 when none does. */
+  get longestGraceMs(): number {
+    return Math.max(0, ...[...this.#graces].map(({ graceMs }) => graceMs));
+  }
+
   /**
    * A bound on something that may take as long as it likes until the agent stops: then `stoppingMs`, and `hurriedMs` once
-   * hurried, each counted from now if the request came earlier.
+   * hurried, each counted from now if the request came earlier. A function is asked when its time begins.
    */
-  bound(stoppingMs: number, hurriedMs = 0): Bound {
+  bound(stoppingMs: number | (() => number), hurriedMs = 0): Bound {
     const bound = new AbortController();
     const timers: NodeJS.Timeout[] = [];
-    const abortAfter = (delayMs: number) => () => {
-      timers.push(setTimeout(() => bound.abort(new AgentStopping()), delayMs));
+    const abortAfter = (delayMs: number | (() => number)) => () => {
+      const ms = typeof delayMs === "number" ? delayMs : delayMs();
+      timers.push(setTimeout(() => bound.abort(new AgentStopping()), ms));
     };
     const starts = [
       { when: this.stopping, start: abortAfter(stoppingMs) },
@@ -53,6 +69,19 @@ export class Shutdown {
       },
     };
   }
+}
+
+/**
+ * The promise's value. For what has been told to end when the agent stops and may hang all the same (a dead network disk, a storage
+ * that swallows the abort): it is waited for until the bound.
+ *
+ * @throws AgentStopping once the bound is reached.
+ */
+export async function unlessHung<T>(promise: Promise<T>, bound: Bound): Promise<T> {
+  const settled = promise.then((value) => ({ value }));
+  const first = await unlessAborted(settled, bound.signal).finally(bound.release);
+  if (!first) throw new AgentStopping();
+  return first.value;
 }
 
 export interface Bound {

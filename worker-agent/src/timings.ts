@@ -41,10 +41,10 @@ export const timings = {
   occupiedPauseMs: 5_000,
   /** `nvidia-smi` takes a second or two where no driver keeps the GPU awake; one that hangs must not keep the agent from work. */
   nodeFactsMs: 5_000,
-  /** Interrupted commands get this long to write a last checkpoint before SIGKILL. */
-  stopGraceMs: 30_000,
-  /** On SIGTERM, how long uploads of the last checkpoint and of finished outputs may take. */
+  /** On SIGTERM, how long uploads of the last checkpoint and of finished outputs may take: KELPIE_SHUTDOWN_UPLOAD_SECONDS. */
   shutdownUploadMs: 25_000,
+  /** What does not heed its abort for so long when the agent stops is not waited for. */
+  shutdownHangMs: 1_000,
   /** On SIGTERM, how long a report and a claim already under way may take. */
   shutdownReportMs: 5_000,
   /** The same after a second SIGTERM: one try. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { runAgent } from "../src/agent.ts";
 import { createApiClient } from "../src/api/client.ts";
+import { type CgroupMemory, createCgroupMemory } from "../src/cgroup-memory.ts";
 import { createClock } from "../src/clock.ts";
 import { readConfig } from "../src/config.ts";
 import { createImds } from "../src/imds/imds.ts";
@@ -59,6 +60,8 @@ export async function startAgent(
     environment?: NodeJS.ProcessEnv;
     snapshots?: Snapshots;
     node?: Node;
+    /** Of the container that the agent is in. Default: this machine's. */
+    memory?: CgroupMemory;
     /** Present: the API offers a socket, and is like this. */
     sockets?: Partial<Pick<SocketServer, "refusal" | "deaf" | "greeting">>;
   } = {},
@@ -110,6 +113,7 @@ export async function startAgent(
     transfers,
     snapshots: options.snapshots ?? noSnapshots,
     clock,
+    memory: options.memory ?? createCgroupMemory(),
     log,
     shutdown,
     timings: agentTimings,

@@ -16,7 +16,7 @@ import {
   Report,
 } from "../../src/contract/index.ts";
 
-type ReportRoute = "completed" | "failed" | "released";
+type ReportRoute = "completed" | "failed" | "released" | "stalled" | "timed_out";
 export type Call =
   | { route: "claim"; query: ClaimQuery; headers: IncomingMessage["headers"] }
   | { route: "renew"; body: RenewalRequest }
@@ -76,6 +76,15 @@ export class ApiServer {
   /** Another attempt holds the job from now on. */
   supersede(jobId: string, reason: RefusalReason = "superseded"): void {
     this.#find(jobId).refusal = reason;
+  }
+
+  /** A released job waits again, as the API has it; its next attempt has another token. */
+  requeue(jobId: string): void {
+    const queued = this.#find(jobId);
+    queued.job = { ...queued.job, status: "pending" };
+    queued.token = randomUUID();
+    queued.end = undefined;
+    queued.claimId = undefined;
   }
 
   /** What its first attempt's calls prove their lease with. */
@@ -152,7 +161,7 @@ export class ApiServer {
         const { job, token, refusal, end } = this.#find(job_id);
         const reason =
           refusal ??
-          (end === "released" ? "superseded" : end) ??
+          (end && (end === "completed" || end === "failed" ? end : "superseded")) ??
           (token === lease_token && job.attempt === attempt ? undefined : "not_holder");
         return reason
           ? { job_id, attempt, status: "canceled", reason }
@@ -194,7 +203,8 @@ function parseCall(request: IncomingMessage, url: URL, text: string): Call | und
   if (url.pathname === "/leases/renew") {
     return { route: "renew", body: RenewalRequest.parse(JSON.parse(text)) };
   }
-  const [, jobId, route] = /^\/jobs\/([^/]+)\/(completed|failed|released)$/.exec(url.pathname) ?? [];
+  const [, jobId, route] =
+    /^\/jobs\/([^/]+)\/(completed|failed|released|stalled|timed_out)$/.exec(url.pathname) ?? [];
   if (!jobId) return undefined;
   return { route: route as ReportRoute, jobId, body: Report.parse(JSON.parse(text)) };
 }

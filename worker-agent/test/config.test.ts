@@ -32,6 +32,7 @@ test("the least environment is enough; defaults are Kelpie's", () => {
     pollMs: 2000,
     socket: true,
     recreateBetweenJobs: false,
+    shutdownUploadMs: 25_000,
     transfer: { stabilityMs: 50, maxWaitMs: 5000, debounceMs: 0, region: "us-east-1" },
   });
 });
@@ -43,6 +44,7 @@ test("every bad variable is named at once, and no value is echoed", () => {
     KELPIE_RECREATE_BETWEEN_JOBS: "hunter2",
     KELPIE_SOCKET: "hunter2",
     KELPIE_POLL_SECONDS: "0",
+    KELPIE_SHUTDOWN_UPLOAD_SECONDS: "3601",
     AWS_ENDPOINT_URL: "http://user:hunter2@localhost",
     SALAD_CONTAINER_GROUP_ID: "",
   });
@@ -52,6 +54,7 @@ test("every bad variable is named at once, and no value is echoed", () => {
     "KELPIE_RECREATE_BETWEEN_JOBS",
     "KELPIE_SOCKET",
     "KELPIE_POLL_SECONDS",
+    "KELPIE_SHUTDOWN_UPLOAD_SECONDS",
     "AWS_ENDPOINT_URL",
     "SALAD_MACHINE_ID",
     "SALAD_CONTAINER_GROUP_ID",

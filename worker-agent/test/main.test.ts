@@ -1,17 +1,10 @@
 /** The agent as the process that a container starts. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { isGroupAlive } from "../src/process-group.ts";
 import { version } from "../src/version.ts";
-import { ApiServer } from "./api-server.ts";
+import { launch, launchAgentOf, startServer } from "./agent-process.ts";
 import { fileAppears, program } from "./commands.ts";
-
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
 /** Tells when the program begins to load its dependencies, and takes its time with the first of them. */
 const slowLoading = `data:text/javascript,${encodeURIComponent(`
@@ -30,46 +23,9 @@ const slowLoading = `data:text/javascript,${encodeURIComponent(`
   });
 `)}`;
 
-/** Nothing listens there: the real address may be another cloud's. */
-const noService = "http://127.0.0.1:9";
-
-function launch(environment: NodeJS.ProcessEnv, args: string[] = []) {
-  const workdir = mkdtempSync(join(tmpdir(), "kelpie-main-"));
-  const child: ChildProcess = spawn(process.execPath, [main, ...args], {
-    cwd: workdir,
-    env: {
-      PATH: process.env.PATH,
-      INPUT_DIR: "in",
-      OUTPUT_DIR: "out",
-      CHECKPOINT_DIR: "check",
-      ...environment,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  child.stdout?.on("data", (chunk) => (output += chunk));
-  child.stderr?.on("data", (chunk) => (output += chunk));
-  const exited = once(child, "close").then(([code]) => code as number | null);
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await exited;
-    rmSync(workdir, { recursive: true, force: true });
-  });
-  return { child, exited, output: () => output, path: (name: string) => join(workdir, name) };
-}
-
 async function launchAgent() {
-  const server = await ApiServer.start();
-  onTestFinished(() => server.stop());
-  const agent = launch({
-    KELPIE_API_URL: server.url,
-    KELPIE_IMDS_URL: noService,
-    KELPIE_API_KEY: "a-key-of-the-tests",
-    SALAD_MACHINE_ID: "machine-1",
-    SALAD_INSTANCE_ID: "instance-1",
-    SALAD_CONTAINER_GROUP_ID: "group",
-  });
-  return { ...agent, server };
+  const server = await startServer();
+  return { ...launchAgentOf(server), server };
 }
 
 test("SIGTERM: the command is interrupted with all it started, the job is released, exit 0", async () => {
@@ -110,7 +66,9 @@ test("a job that fails does not make the agent fail", async () => {
 });
 
 test("an unusable configuration is said in one line that names every variable, and exits 78", async () => {
-  const { exited, output } = launch({ KELPIE_API_URL: "https://kelpie.example", MAX_RETRIES: "many" });
+  const { exited, output } = launch({
+    environment: { KELPIE_API_URL: "https://kelpie.example", MAX_RETRIES: "many" },
+  });
   expect(await exited).toBe(78);
   const { severity, message } = JSON.parse(output());
   expect(severity).toBe("ERROR");
@@ -120,24 +78,18 @@ test("an unusable configuration is said in one line that names every variable, a
 });
 
 test("--version and --help need no configuration", async () => {
-  const told = launch({}, ["--version"]);
+  const told = launch({ environment: {}, args: ["--version"] });
   expect(await told.exited).toBe(0);
   expect(told.output()).toBe(`${version}\n`);
-  const helped = launch({}, ["--help"]);
+  const helped = launch({ environment: {}, args: ["--help"] });
   expect(await helped.exited).toBe(0);
   expect(helped.output()).toContain("KELPIE_API_URL");
 });
 
 test("SIGTERM while the program still loads: exit 0, not death by signal", async () => {
-  const server = await ApiServer.start();
-  onTestFinished(() => server.stop());
-  const { child, exited } = launch({
-    KELPIE_API_URL: server.url,
-    KELPIE_IMDS_URL: noService,
-    KELPIE_API_KEY: "a-key-of-the-tests",
-    SALAD_MACHINE_ID: "machine-1",
-    SALAD_CONTAINER_GROUP_ID: "group",
-    NODE_OPTIONS: `--import=${slowLoading}`,
+  const server = await startServer();
+  const { child, exited } = launchAgentOf(server, {
+    environment: { NODE_OPTIONS: `--import=${slowLoading}` },
   });
   await once(child.stderr ?? child, "data");
   child.kill("SIGTERM");
@@ -148,13 +100,8 @@ test("SIGTERM while the program still loads: exit 0, not death by signal", async
 test("a second agent with the first one's state file says so in one line, and exits 78", async () => {
   const { path, server } = await launchAgent();
   await server.until((call) => call.route === "claim");
-  const { exited, output } = launch({
-    KELPIE_API_URL: server.url,
-    KELPIE_IMDS_URL: noService,
-    KELPIE_API_KEY: "a-key-of-the-tests",
-    SALAD_MACHINE_ID: "machine-2",
-    SALAD_CONTAINER_GROUP_ID: "group",
-    KELPIE_STATE_FILE: path("kelpie-state.json"),
+  const { exited, output } = launchAgentOf(server, {
+    environment: { SALAD_MACHINE_ID: "machine-2", KELPIE_STATE_FILE: path("kelpie-state.json") },
   });
   expect(await exited).toBe(78);
   expect(output()).toContain("KELPIE_STATE_FILE");

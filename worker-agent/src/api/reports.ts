@@ -1,10 +1,11 @@
-/** `POST /jobs/:id/completed|failed|released`: the end of an attempt. */
+/** `POST /jobs/:id/completed|failed|released|stalled|timed_out`: the end of an attempt. */
 import { z } from "zod";
 import { ReportAnswer, type ReportInput } from "../../../src/contract/index.ts";
 import type { ApiClient } from "./client.ts";
 import type { Answer } from "./fault.ts";
 
-export type ReportedEnd = "completed" | "failed" | "released";
+export const reportedEnds = ["completed", "failed", "released", "stalled", "timed_out"] as const;
+export type ReportedEnd = (typeof reportedEnds)[number];
 
 /**
  * Any JSON object will do; a captive portal's page with status 200 must not pass for a recorded end. What else is in it must not keep it from

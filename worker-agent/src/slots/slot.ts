@@ -2,6 +2,7 @@
  * One slot: takes one job after another and runs it, beside the other slots. What goes wrong with a job ends its attempt;
  * what goes wrong with this loop itself is this slot's own trouble, and the others go on.
  */
+import { randomUUID } from "node:crypto";
 import { observeActivity } from "../activity.ts";
 import { type Attempt, type Held, type LocalEnd, runAttempt } from "../attempt.ts";
 import type { NextJob } from "../claims.ts";
@@ -135,6 +136,8 @@ async function workOn(next: Given, slot: Slot, shared: SlotsShared): Promise<Wor
       settled();
     });
     shared.finalisations.add(finalisation);
+    // Whoever stops may be killed at any moment: first everybody is told that the job is free.
+    if (settings.shutdown.stopping.aborted) await finalisation;
     // Directories that were never held are somebody else's.
     if (release) await clearDirectories(rules, settings, shared.log);
     return { ending: local.ending, occupied };
@@ -147,7 +150,7 @@ async function workOn(next: Given, slot: Slot, shared: SlotsShared): Promise<Wor
 
 function beginAttempt(job: Given["job"], slot: Slot, shared: SlotsShared, worth: JobWorth): Attempt {
   const { clock } = shared;
-  const { renewals, stateFile, timings } = shared.attempts;
+  const { heldAttempts, renewals, stateFile, timings } = shared.attempts;
   const place = shared.slots > 1 ? { slot: slot.number } : {};
   const log = shared.log.with({ job_id: job.id, attempt: job.attempt, ...place });
   const lease = leaseOf(job, {
@@ -159,14 +162,22 @@ function beginAttempt(job: Given["job"], slot: Slot, shared: SlotsShared, worth:
       renewals.renewNow();
     },
   });
+  const runId = randomUUID();
   const state = stateFile.begin(job.id, slot.number);
   const activity = observeActivity(state, stateFile, () => {
     if (!lease.progress.commandStarted) return;
     lease.progress.checkpoints += 1;
     worth.saved();
   });
+  // Before the first renewal: an attempt that a crash leaves unwritten is then not acknowledged either, and lapses in 10 s.
+  const record = heldAttempts.hold({
+    job_id: job.id,
+    attempt: job.attempt,
+    lease_token: job.lease_token,
+    run_id: runId,
+  });
   // Last: whatever goes wrong before leaves no lease that is renewed for nobody.
   renewals.hold(lease);
   log.info("job claimed", { lease_seconds: job.lease_seconds });
-  return { job, lease, log, state, activity, worth };
+  return { job, lease, log, state, activity, worth, runId, record };
 }
