@@ -8,6 +8,7 @@ import type { ApiClient } from "./api/client.ts";
 import type { LeasedJob } from "./api/work.ts";
 import { Asides } from "./aside.ts";
 import { type Attempt, type AttemptSettings, type Held, type LocalEnd, runAttempt } from "./attempt.ts";
+import type { CgroupMemory } from "./cgroup-memory.ts";
 import { nextJob } from "./claims.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
@@ -38,6 +39,7 @@ export interface AgentSettings {
   transfers: Transfers;
   snapshots: Snapshots;
   clock: Clock;
+  memory: CgroupMemory;
   log: Log;
   shutdown: Shutdown;
   timings: Timings;

@@ -3,21 +3,23 @@
  * mirrors brought up to date and its outputs moved aside. What follows (final uploads, the report) is finalisation.ts, and may
  * overlap the next job. Effects that others can see are the transfers', which ask the lease's trust first.
  */
-import { constants } from "node:os";
 import type { Activity } from "./activity.ts";
 import type { LeasedJob } from "./api/work.ts";
 import type { Aside, Asides } from "./aside.ts";
 import { type BroughtIn, carryOutBefore } from "./bring-in.ts";
+import type { CgroupMemory } from "./cgroup-memory.ts";
+import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { makeClearable, makeEmpty } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { checkGoesOn, describeExit, type Ending, endingOfError } from "./ending.ts";
+import type { JudgedExit } from "./exit-cause.ts";
 import type { Lease } from "./lease/lease.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { unlessAborted } from "./pause.ts";
-import { type CommandExit, type Start, startCommand } from "./process.ts";
 import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
-import { AgentStopping, type Shutdown } from "./shutdown.ts";
+import { endingOfStart, type Run, runCommand } from "./run-command.ts";
+import type { Shutdown } from "./shutdown.ts";
 import type { SnapshotContext, Snapshots } from "./snapshot/ports.ts";
 import type { JobState, StateFile } from "./state-file.ts";
 import type { Timings } from "./timings.ts";
@@ -29,6 +31,8 @@ export interface AttemptSettings {
   transfers: Transfers;
   snapshots: Snapshots;
   asides: Asides;
+  clock: Clock;
+  memory: CgroupMemory;
   locks: DirectoryLocks;
   stateFile: StateFile;
   shutdown: Shutdown;
@@ -65,7 +69,7 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
   const rules = rulesOf(job, settings.config.directories);
   const uploads = new AbortController();
   let mirrors: Mirror[] = [];
-  let exit: CommandExit | undefined;
+  let exit: JudgedExit | undefined;
   try {
     await prepareDirectories(rules, attempt, settings, held);
     const before = await bringIn(rules, attempt, settings);
@@ -73,14 +77,17 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
     await unlessAborted(lease.trust.ready(), stopping);
     checkGoesOn(lease, stopping);
     mirrors = await startMirrors(rules, before, attempt, settings, uploads.signal);
-    const run = await runCommand(attempt, settings, mirrors);
+    const run = await runCommand(attempt, settings, {
+      mirrors,
+      environment: commandEnvironment(job, settings.config),
+      directories: directoriesOf(rules, settings.workdir),
+    });
     if (!run.ok) return { rules, ending: endingOfStart(run) };
     exit = run.exit;
     await finishMirrors(mirrors, attempt, settings, uploads, run);
     mirrors = [];
     lease.trust.ended.throwIfAborted();
-    run.broken?.throwIfAborted();
-    if (run.interrupted) throw new AgentStopping();
+    if (run.interrupted) throw run.interrupted;
     if (exit.exitCode !== 0) return { rules, ending: { end: "failed", exit, reason: describeExit(exit) } };
     const aside = await settings.asides.move(rules.after, {
       workdir: settings.workdir,
@@ -180,56 +187,6 @@ async function startMirrors(
   if (!failed) return mirrors;
   await Promise.allSettled(mirrors.map((mirror) => mirror.abandon()));
   throw failed.reason;
-}
-
-/** `broken`: the mirror that could not go on, and for which the command was interrupted. */
-type Run = { ok: true; exit: CommandExit; interrupted: boolean; broken: AbortSignal | undefined };
-
-/**
- * Runs the command to its end. Interrupted when the agent stops, and when a mirror can bring up nothing more; an ended lease
- * stops it and throws.
- */
-async function runCommand(
-  attempt: Attempt,
-  settings: AttemptSettings,
-  mirrors: Mirror[],
-): Promise<Run | FailedStart> {
-  const { job, lease, log, state } = attempt;
-  const { shutdown, timings } = settings;
-  const start = await startCommand({
-    command: job.command,
-    arguments: job.arguments,
-    environment: commandEnvironment(job, settings.config),
-    workdir: settings.workdir,
-  });
-  if (!start.ok) return start;
-  lease.progress.commandStarted = true;
-  log.info("command started", { command: job.command, pid: start.command.groupId });
-
-  const over = AbortSignal.any([
-    lease.trust.ended,
-    shutdown.stopping,
-    ...mirrors.map(({ broken }) => broken),
-  ]);
-  const ended = await unlessAborted(start.command.exited, over);
-  const broken = ended ? undefined : mirrors.find((mirror) => mirror.broken.aborted)?.broken;
-  if (!ended) log.info("interrupting the command", broken && { reason: reasonOf(broken.reason) });
-  const exit = ended ?? (await start.command.stop(timings.stopGraceMs, shutdown.hurry));
-
-  const signalNumber = exit.signal ? (constants.signals[exit.signal as NodeJS.Signals] ?? 0) : 0;
-  state.exitTime = new Date().toISOString();
-  state.exitCode = exit.exitCode ?? 128 + signalNumber;
-  settings.stateFile.changed();
-  log.info("command ended", { exit_code: exit.exitCode, signal: exit.signal, interrupted: !ended });
-  lease.trust.ended.throwIfAborted();
-  return { ok: true, exit, interrupted: !ended, broken };
-}
-
-type FailedStart = Extract<Start, { ok: false }>;
-
-function endingOfStart({ exitCode, fault, reason }: FailedStart): Ending {
-  if (fault === "node") return { end: "released", reason, faulty: true };
-  return { end: "failed", exit: { exitCode, signal: null }, reason };
 }
 
 /**

@@ -26,6 +26,8 @@ export interface Config {
   /** Read and validated, but acted on only once the agent speaks to the node's metadata service. */
   maxJobFailures: number;
   recreateBetweenJobs: boolean;
+  /** Told to stop, how long the last checkpoint and finished outputs may go up; 0 to an hour. */
+  shutdownUploadMs: number;
 }
 
 /** Where jobs that use the six older storage fields find their files; absolute. */
@@ -89,6 +91,9 @@ const Environment = z.object({
   MAX_JOB_FAILURES: whole(3),
   MAX_TIME_WITH_NO_WORK_S: whole(0),
   KELPIE_RECREATE_BETWEEN_JOBS: flag(false),
+  KELPIE_SHUTDOWN_UPLOAD_SECONDS: whole(25).refine((seconds) => seconds <= 3600, {
+    error: "must be at most 3600",
+  }),
   KELPIE_STATE_FILE: z.string().default("./kelpie-state.json"),
   KELPIE_LOG_LEVEL: z
     .string()
@@ -155,6 +160,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
     maxIdleMs: values.MAX_TIME_WITH_NO_WORK_S * 1000,
     maxJobFailures: values.MAX_JOB_FAILURES,
     recreateBetweenJobs: values.KELPIE_RECREATE_BETWEEN_JOBS,
+    shutdownUploadMs: values.KELPIE_SHUTDOWN_UPLOAD_SECONDS * 1000,
   };
 }
 

@@ -91,6 +91,7 @@ async function report(
     lease_token: lease.token,
     exit_code: ending.exit?.exitCode,
     signal: ending.exit?.signal,
+    cause: ending.exit?.cause,
     reason: "reason" in ending ? ending.reason.slice(0, limits.reasonChars) : undefined,
     bytes_downloaded: activity.bytes.download,
     bytes_uploaded: activity.bytes.upload,

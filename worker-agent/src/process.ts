@@ -1,10 +1,22 @@
 /**
- * Runs a job's command: no shell, in a process group of its own, so that interrupting it reaches whatever it
- * started. Its end is a value. What this leaves to others: processes that leave the group on purpose (setsid).
+ * Runs a job's command: no shell, in a process group and session of its own. Its end is a value, told once nothing is left of whatever it
+ * has started (process-family.ts).
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { pause } from "./pause.ts";
-import { isGroupAlive, signalGroup } from "./process-group.ts";
+import { randomUUID } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import type { StopSignal } from "../../src/contract/index.ts";
+import { pause, unlessAborted } from "./pause.ts";
+import { type FamilyHead, ProcessFamily } from "./process-family.ts";
+import { signalGroup } from "./process-group.ts";
+import { type Process, readProcess } from "./process-table.ts";
+
+/** How often an interrupted command is looked at; it rises, since a last checkpoint may take a while. */
+const firstLookMs = 20;
+const lookEveryMs = 250;
+
+/** When memory runs out, the kernel shall take the command and leave the agent, which tells of it. */
+const commandOomScore = "500";
 
 export interface CommandExit {
   /** Null when a signal ended it. */
@@ -17,6 +29,10 @@ export interface CommandSettings {
   arguments: string[];
   environment: NodeJS.ProcessEnv;
   workdir: string;
+  /** Marks whatever the command starts, as `KELPIE_RUN_ID` in its environment. Unique, and nothing else's. Default: a random one. */
+  runId?: string;
+  /** Told of processes that not even SIGKILL has ended. */
+  onSurvivors?(survivors: Process[]): void;
 }
 
 export type Start =
@@ -26,18 +42,22 @@ export type Start =
 
 /** Starts the command. stdout and stderr pass through; stdin is empty. */
 export async function startCommand(settings: CommandSettings): Promise<Start> {
+  const { runId = randomUUID() } = settings;
   try {
     const child = spawn(settings.command, settings.arguments, {
       cwd: settings.workdir,
-      env: settings.environment,
+      env: { ...settings.environment, KELPIE_RUN_ID: runId },
       detached: true,
       stdio: ["ignore", "inherit", "inherit"],
     });
     const exited = new Promise<CommandExit>((resolve) =>
       child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })),
     );
+    // At once: nobody has reaped it yet, so the pid is surely still its own.
+    const head = { pid: child.pid ?? 0, start: readProcess(child.pid ?? 0)?.start ?? 0 };
     await spawned(child);
-    return { ok: true, command: new RunningCommand(child, exited) };
+    offerToOomKiller(head.pid);
+    return { ok: true, command: new RunningCommand(head, runId, exited, settings.onSurvivors) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     return {
@@ -56,39 +76,110 @@ function spawned(child: ChildProcess): Promise<void> {
   });
 }
 
-export class RunningCommand {
-  readonly groupId: number;
-  /** Resolves once the command and all that is left of its group have ended. */
-  readonly exited: Promise<CommandExit>;
-  #stopping = false;
-  #killed = new AbortController();
+function offerToOomKiller(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, commandOomScore);
+  } catch {
+    // Not Linux, or it has ended: then nothing is to be chosen.
+  }
+}
 
-  constructor(child: ChildProcess, exited: Promise<CommandExit>) {
-    this.groupId = child.pid ?? Number.NaN; // it has spawned, so it has one
-    this.exited = exited.then(async (exit) => {
+export class RunningCommand {
+  /** Leader of the command's group and session. */
+  readonly head: FamilyHead;
+  /** Resolves once the command and all that it has started have ended. */
+  readonly exited: Promise<CommandExit>;
+  readonly #family: ProcessFamily;
+  readonly #onSurvivors: (survivors: Process[]) => void;
+  #stopping = false;
+  /** The grace is over. */
+  #killing = new AbortController();
+  #killed: Promise<number> | undefined;
+  #hung = Promise.withResolvers<CommandExit>();
+
+  constructor(
+    head: FamilyHead,
+    runId: string,
+    childExited: Promise<CommandExit>,
+    onSurvivors: (survivors: Process[]) => void = () => undefined,
+  ) {
+    this.head = head;
+    this.#family = new ProcessFamily(runId, head);
+    this.#onSurvivors = onSurvivors;
+    const over = new AbortController();
+    void this.#family.watch(over.signal);
+    const ended = childExited.then(async (exit) => {
+      over.abort();
       // Leftovers of a command that ended by itself are nobody's; of an interrupted one, they may be
       // the very program whose last checkpoint we wait for (a shell in front of it dies first).
-      if (this.#stopping) await this.#groupEnded();
-      signalGroup(this.groupId, "SIGKILL");
+      if (this.#stopping) await this.#familyEnded();
+      await this.#kill();
       return exit;
     });
+    this.exited = Promise.race([ended, this.#hung.promise]);
   }
 
-  /** SIGTERM to the group, SIGKILL after the grace or when hurried. Resolves when nothing of it is left. */
-  async stop(graceMs: number, hurry?: AbortSignal): Promise<CommandExit> {
+  get groupId(): number {
+    return this.head.pid;
+  }
+
+  /**
+   * The signal to the command's group, and to whoever is left outside of it once the group has ended; SIGKILL to all after the grace
+   * or when hurried. Resolves when nothing is left, or hangs in the kernel.
+   */
+  async stop(graceMs: number, signal: StopSignal = "SIGTERM", hurry?: AbortSignal): Promise<CommandExit> {
     this.#stopping = true;
-    signalGroup(this.groupId, "SIGTERM");
-    // A stopped process (SIGSTOP) acts on SIGTERM only once it goes on.
-    signalGroup(this.groupId, "SIGCONT");
     const ended = new AbortController();
     void this.exited.then(() => ended.abort());
+    signalGroup(this.groupId, signal);
+    // A stopped process (SIGSTOP) acts on it only once it goes on.
+    signalGroup(this.groupId, "SIGCONT");
+    void this.#tellThoseOutside(signal, AbortSignal.any([ended.signal, this.#killing.signal]));
     await pause(graceMs, AbortSignal.any(hurry ? [ended.signal, hurry] : [ended.signal]));
-    this.#killed.abort();
-    if (!ended.signal.aborted) signalGroup(this.groupId, "SIGKILL");
+    this.#killing.abort();
+    // The command itself may hang in the kernel, and then never exits.
+    if (!ended.signal.aborted && (await this.#kill()) > 0) {
+      await unlessAborted(pause(1_000), ended.signal);
+      this.#hung.resolve({ exitCode: null, signal: "SIGKILL" });
+    }
     return this.exited;
   }
 
-  async #groupEnded(): Promise<void> {
-    while (isGroupAlive(this.groupId) && (await pause(50, this.#killed.signal)));
+  /** Who has left the group is told by those in it, as far as they care to; once they are gone, by us. */
+  async #tellThoseOutside(signal: StopSignal, over: AbortSignal): Promise<void> {
+    for await (const members of this.#looks(over)) {
+      if (members.some(({ group }) => group === this.groupId)) continue;
+      this.#family.signal(members, signal);
+      this.#family.signal(members, "SIGCONT");
+      return;
+    }
+  }
+
+  /** Resolves when no member lives, or the grace is over. */
+  async #familyEnded(): Promise<void> {
+    for await (const members of this.#looks(this.#killing.signal)) {
+      if (members.length === 0) return;
+    }
+    while (!this.#killing.signal.aborted && this.#family.isAlive())
+      await pause(lookEveryMs, this.#killing.signal);
+  }
+
+  /** The living members, again and again until the signal aborts; none where there is no /proc. */
+  async *#looks(over: AbortSignal): AsyncGenerator<Process[]> {
+    for (let waitMs = firstLookMs; !over.aborted; waitMs = Math.min(1.5 * waitMs, lookEveryMs)) {
+      const members = this.#family.look();
+      if (members === undefined) return;
+      yield members;
+      if (!(await pause(waitMs, over))) return;
+    }
+  }
+
+  /** How many are left. */
+  #kill(): Promise<number> {
+    this.#killed ??= this.#family.kill().then((survivors) => {
+      if (survivors.length > 0) this.#onSurvivors(survivors);
+      return survivors.length;
+    });
+    return this.#killed;
   }
 }

@@ -1,6 +1,7 @@
 /** The agent as a program: configuration, signals, exit code. Its exit code never speaks of a job. */
 import { runAgent } from "./agent.ts";
 import { createApiClient } from "./api/client.ts";
+import { createCgroupMemory } from "./cgroup-memory.ts";
 import { createClock } from "./clock.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import type { EarlySignals } from "./early-signals.ts";
@@ -59,15 +60,16 @@ async function start(signals: EarlySignals): Promise<number> {
 async function work(config: Config, workdir: string, signals: EarlySignals): Promise<void> {
   const log = createLog({ level: config.logLevel, secrets: config.secrets });
   const shutdown = new Shutdown();
+  const bounds = { ...timings, shutdownUploadMs: config.shutdownUploadMs };
   signals.listen((signal) => {
     log.info(shutdown.stopping.aborted ? "told again to stop: hurrying" : "told to stop", { signal });
     shutdown.request();
   });
   // Whatever hangs, the agent keeps its word to end in bounded time.
-  const { stopGraceMs, shutdownUploadMs, shutdownReportMs, shutdownHurriedReportMs } = timings;
+  const { shutdownUploadMs, shutdownReportMs, shutdownHurriedReportMs } = bounds;
   const slackMs = 2_000;
   const bound = shutdown.bound(
-    stopGraceMs + 2 * shutdownUploadMs + 2 * shutdownReportMs + slackMs,
+    () => shutdown.longestGraceMs + 2 * shutdownUploadMs + 2 * shutdownReportMs + slackMs,
     shutdownHurriedReportMs + slackMs,
   );
   bound.signal.addEventListener("abort", () => {
@@ -89,9 +91,10 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
     transfers: createTransfers(config.transfer, managed),
     snapshots: createSnapshots(config.transfer, managed),
     clock: createClock(),
+    memory: createCgroupMemory(),
     log,
     shutdown,
-    timings,
+    timings: bounds,
     workdir,
   });
   log.info("agent stopped");

@@ -10,6 +10,7 @@ export class AgentStopping extends Error {
 export class Shutdown {
   readonly #stopping = new AbortController();
   readonly #hurry = new AbortController();
+  readonly #graces = new Set<{ graceMs: number }>();
 
   /** Aborts when the agent shall claim no more and bring what runs to an end. */
   get stopping(): AbortSignal {
@@ -27,15 +28,28 @@ export class Shutdown {
     else this.#stopping.abort(new AgentStopping());
   }
 
+  /** A command runs that may take so long to end once told to; until the returned function is called. */
+  expectGrace(graceMs: number): () => void {
+    const grace = { graceMs };
+    this.#graces.add(grace);
+    return () => this.#graces.delete(grace);
+  }
+
+  /** Of the commands that run now; 0 when none does. */
+  get longestGraceMs(): number {
+    return Math.max(0, ...[...this.#graces].map(({ graceMs }) => graceMs));
+  }
+
   /**
    * A bound on something that may take as long as it likes until the agent stops: then `stoppingMs`, and `hurriedMs` once
-   * hurried, each counted from now if the request came earlier.
+   * hurried, each counted from now if the request came earlier. A function is asked when its time begins.
    */
-  bound(stoppingMs: number, hurriedMs = 0): Bound {
+  bound(stoppingMs: number | (() => number), hurriedMs = 0): Bound {
     const bound = new AbortController();
     const timers: NodeJS.Timeout[] = [];
-    const abortAfter = (delayMs: number) => () => {
-      timers.push(setTimeout(() => bound.abort(new AgentStopping()), delayMs));
+    const abortAfter = (delayMs: number | (() => number)) => () => {
+      const ms = typeof delayMs === "number" ? delayMs : delayMs();
+      timers.push(setTimeout(() => bound.abort(new AgentStopping()), ms));
     };
     const starts = [
       { when: this.stopping, start: abortAfter(stoppingMs) },

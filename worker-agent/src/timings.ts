@@ -33,9 +33,7 @@ export const timings = {
   /** After an attempt that storage or this node made impossible, so that a fault does not make the agent spin. */
   faultPauseFirstMs: 2_000,
   faultPauseCapMs: 60_000,
-  /** Interrupted commands get this long to write a last checkpoint before SIGKILL. */
-  stopGraceMs: 30_000,
-  /** On SIGTERM, how long uploads of the last checkpoint and of finished outputs may take. */
+  /** On SIGTERM, how long uploads of the last checkpoint and of finished outputs may take: KELPIE_SHUTDOWN_UPLOAD_SECONDS. */
   shutdownUploadMs: 25_000,
   /** On SIGTERM, how long a report and a claim already under way may take. */
   shutdownReportMs: 5_000,

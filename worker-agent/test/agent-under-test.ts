@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { runAgent } from "../src/agent.ts";
 import { createApiClient } from "../src/api/client.ts";
+import { type CgroupMemory, createCgroupMemory } from "../src/cgroup-memory.ts";
 import { createClock } from "../src/clock.ts";
 import { readConfig } from "../src/config.ts";
 import { createLog } from "../src/log.ts";
@@ -48,6 +49,8 @@ export async function startAgent(
     timings?: Partial<Timings>;
     environment?: NodeJS.ProcessEnv;
     snapshots?: Snapshots;
+    /** Of the container that the agent is in. Default: this machine's. */
+    memory?: CgroupMemory;
     /** Present: the API offers a socket, and is like this. */
     sockets?: Partial<Pick<SocketServer, "refusal" | "deaf" | "greeting">>;
   } = {},
@@ -91,6 +94,7 @@ export async function startAgent(
     transfers,
     snapshots: options.snapshots ?? noSnapshots,
     clock,
+    memory: options.memory ?? createCgroupMemory(),
     log,
     shutdown,
     timings: { ...realTimings, ...quickTimings, ...options.timings },

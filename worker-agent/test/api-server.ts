@@ -16,7 +16,7 @@ import {
   Report,
 } from "../../src/contract/index.ts";
 
-type ReportRoute = "completed" | "failed" | "released";
+type ReportRoute = "completed" | "failed" | "released" | "stalled" | "timed_out";
 export type Call =
   | { route: "claim"; query: ClaimQuery; headers: IncomingMessage["headers"] }
   | { route: "renew"; body: RenewalRequest }
@@ -148,7 +148,7 @@ export class ApiServer {
         const { job, token, refusal, end } = this.#find(job_id);
         const reason =
           refusal ??
-          (end === "released" ? "superseded" : end) ??
+          (end && (end === "completed" || end === "failed" ? end : "superseded")) ??
           (token === lease_token && job.attempt === attempt ? undefined : "not_holder");
         return reason
           ? { job_id, attempt, status: "canceled", reason }
@@ -186,7 +186,8 @@ function parseCall(request: IncomingMessage, url: URL, text: string): Call | und
   if (url.pathname === "/leases/renew") {
     return { route: "renew", body: RenewalRequest.parse(JSON.parse(text)) };
   }
-  const [, jobId, route] = /^\/jobs\/([^/]+)\/(completed|failed|released)$/.exec(url.pathname) ?? [];
+  const [, jobId, route] =
+    /^\/jobs\/([^/]+)\/(completed|failed|released|stalled|timed_out)$/.exec(url.pathname) ?? [];
   if (!jobId) return undefined;
   return { route: route as ReportRoute, jobId, body: Report.parse(JSON.parse(text)) };
 }

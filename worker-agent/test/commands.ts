@@ -13,6 +13,11 @@ export function program(text: string): { command: string; arguments: string[] } 
   };
 }
 
+/** The command and arguments that run this shell script. */
+export function shell(script: string): { command: string; arguments: string[] } {
+  return { command: "/bin/sh", arguments: ["-c", script] };
+}
+
 /** Program text that runs until the file exists. */
 export function waitForFile(path: string): string {
   return `const waiting = setInterval(() => { if (fs.existsSync(${JSON.stringify(path)})) clearInterval(waiting); }, 20);`;

@@ -42,7 +42,7 @@ test("a hurried stop does not wait for the grace", async () => {
     process.on("SIGTERM", () => fs.writeFileSync("ignored", "")); fs.writeFileSync("ready", ""); ${forever}`);
   await fileAppears(path("ready"));
   const hurry = new AbortController();
-  const stopped = command.stop(longMs, hurry.signal);
+  const stopped = command.stop(longMs, "SIGTERM", hurry.signal);
   await fileAppears(path("ignored"));
   hurry.abort();
   expect(await stopped).toMatchObject({ signal: "SIGKILL" });

@@ -1,10 +1,10 @@
-/** `POST /jobs/:id/completed|failed|released`: the end of an attempt. */
+/** `POST /jobs/:id/completed|failed|released|stalled|timed_out`: the end of an attempt. */
 import { z } from "zod";
 import type { ReportInput } from "../../../src/contract/index.ts";
 import type { ApiClient } from "./client.ts";
 import type { Answer } from "./fault.ts";
 
-export type ReportedEnd = "completed" | "failed" | "released";
+export type ReportedEnd = "completed" | "failed" | "released" | "stalled" | "timed_out";
 
 /** Reports an end once; a repeat of the same end is answered as a success. */
 export function sendReport(

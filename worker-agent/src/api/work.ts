@@ -1,6 +1,6 @@
 /** `GET /work`: the claim. */
 import { z } from "zod";
-import { ClaimedJob, type ClaimQuery } from "../../../src/contract/index.ts";
+import { ClaimedJob, type ClaimQuery, StopSignal } from "../../../src/contract/index.ts";
 import type { ApiClient } from "./client.ts";
 import type { Answer } from "./fault.ts";
 
@@ -24,7 +24,14 @@ export const LeasedJob = ClaimedJob.pick({
   output_prefix: true,
   lease_token: true,
   lease_seconds: true,
-}).required({ lease_token: true, lease_seconds: true });
+})
+  .required({ lease_token: true, lease_seconds: true })
+  .extend({
+    stop_signal: StopSignal.default("SIGTERM"),
+    stop_grace_seconds: ClaimedJob.shape.stop_grace_seconds.default(30),
+    timeout_seconds: ClaimedJob.shape.timeout_seconds.default(null),
+    stall_timeout_seconds: ClaimedJob.shape.stall_timeout_seconds.default(null),
+  });
 export type LeasedJob = z.infer<typeof LeasedJob>;
 
 /** Asks for one job; an empty list is an answer too. Repeated with the same `claim_id`, it gets the same attempt. */
