@@ -101,7 +101,9 @@ test("a whole job with nothing but the node's token: claimed, renewed, its outpu
   await expect.poll(() => existsSync(path("started")), patiently).toBe(true);
   await expect.poll(() => instances()[0]?.deletionCost, patiently).toBe(1);
   writeFileSync(path("go"), "");
-  await expect.poll(async () => JSON.parse(await ask("GET", `/jobs/${id}`)).status, patiently).toBe("completed");
+  await expect
+    .poll(async () => JSON.parse(await ask("GET", `/jobs/${id}`)).status, patiently)
+    .toBe("completed");
   expect(await ask("GET", "/files/of-a-node/hello.txt")).toBe(`from ${instance.machineId}`);
   await expect.poll(() => instances()[0]?.deletionCost, patiently).toBe(0);
   // The token is a JWT: none was logged.

@@ -22,6 +22,7 @@ import { enterNode } from "./imds/node.ts";
 import { leaseOf } from "./lease/lease.ts";
 import { Renewals } from "./lease/renewal.ts";
 import { type Log, reasonOf } from "./log.ts";
+import type { Outlets } from "./logs/attempt-logs.ts";
 import { backoffMs, pause, unlessAborted } from "./pause.ts";
 import { directoriesOf } from "./rules.ts";
 import type { Shutdown } from "./shutdown.ts";
@@ -49,6 +50,8 @@ export interface AgentSettings {
   shutdown: Shutdown;
   timings: Timings;
   workdir: string;
+  /** See AttemptSettings. */
+  outlets?: Outlets;
 }
 
 /**
@@ -163,7 +166,7 @@ function beginAttempt(
   const state = stateFile.begin(job.id);
   const activity = observeActivity(state, stateFile, () => {
     if (!lease.progress.commandStarted) return;
-    lease.progress.checkpoints += 1;
+    lease.progress.checkpoint();
     worth.saved();
   });
   return { job, lease, log, state, activity, worth };

@@ -4,6 +4,7 @@
  * overlap the next job. Effects that others can see are the transfers', which ask the lease's trust first.
  */
 import type { Activity } from "./activity.ts";
+import type { ApiClient } from "./api/client.ts";
 import type { LeasedJob } from "./api/work.ts";
 import type { Aside, Asides } from "./aside.ts";
 import { type BroughtIn, carryOutBefore } from "./bring-in.ts";
@@ -17,6 +18,7 @@ import type { JudgedExit } from "./exit-cause.ts";
 import type { JobWorth } from "./imds/deletion-cost.ts";
 import type { Lease } from "./lease/lease.ts";
 import { type Log, reasonOf } from "./log.ts";
+import type { AttemptLogs, Outlets } from "./logs/attempt-logs.ts";
 import { unlessAborted } from "./pause.ts";
 import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
 import { endingOfStart, type Run, runCommand } from "./run-command.ts";
@@ -28,7 +30,7 @@ import type { Mirror, TransferContext, Transfers } from "./transfer/ports.ts";
 
 /** What all attempts of an agent share. */
 export interface AttemptSettings {
-  config: Pick<Config, "directories" | "stateFile">;
+  config: Pick<Config, "directories" | "stateFile" | "logSendMs">;
   transfers: Transfers;
   snapshots: Snapshots;
   asides: Asides;
@@ -40,6 +42,10 @@ export interface AttemptSettings {
   timings: Timings;
   /** The agent's and so the command's working directory. */
   workdir: string;
+  client: ApiClient;
+  identity: Config["identity"];
+  /** Where what commands write goes on to. Default: the agent's own stdout and stderr. */
+  outlets?: Outlets;
 }
 
 /** One attempt, from its claim to its reported end. */
@@ -51,6 +57,8 @@ export interface Attempt {
   activity: Activity;
   /** What SaladCloud is told that it would cost to take the node away. */
   worth: JobWorth;
+  /** Once the command has been started: what of its log is still to be sent. */
+  logs?: AttemptLogs;
 }
 
 /** How the local part of an attempt ended; for `completed`, with outputs that wait to be uploaded. */

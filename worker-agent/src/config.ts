@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Holder } from "../../src/contract/index.ts";
 import { imdsDefaultUrl } from "./imds/imds.ts";
 import { type LogLevel, logLevels } from "./log.ts";
+import { timings } from "./timings.ts";
 import type { TransferSettings } from "./transfer/ports.ts";
 
 export interface Config {
@@ -30,6 +31,8 @@ export interface Config {
   stateFile: string;
   logLevel: LogLevel;
   pollMs: number;
+  /** What commands write is sent within so long; 0: it is not kept, and the container's log is all. */
+  logSendMs: number;
   /** Whether to keep a socket to the API, which then wakes us. */
   socket: boolean;
   maxRetries: number;
@@ -120,6 +123,11 @@ const Environment = z.object({
     .transform(Number)
     .refine((seconds) => seconds >= 0.1, { error: "must be at least 0.1" })
     .default(2),
+  KELPIE_LOG_SECONDS: z
+    .string()
+    .regex(/^\d{1,5}(\.\d+)?$/, { error: "must be a number of seconds" })
+    .transform(Number)
+    .default(timings.logSendMs / 1000),
   KELPIE_SOCKET: flag(true),
   FILE_WATCHER_DEBOUNCE_MS: whole(0),
   FILE_WATCHER_STABILITY_CHECK_MS: whole(50),
@@ -172,6 +180,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
     stateFile: resolve(workdir, values.KELPIE_STATE_FILE),
     logLevel: values.KELPIE_LOG_LEVEL,
     pollMs: values.KELPIE_POLL_SECONDS * 1000,
+    logSendMs: values.KELPIE_LOG_SECONDS * 1000,
     socket: values.KELPIE_SOCKET,
     maxRetries: values.MAX_RETRIES,
     maxIdleMs: values.MAX_TIME_WITH_NO_WORK_S * 1000,

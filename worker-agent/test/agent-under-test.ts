@@ -12,6 +12,7 @@ import { createImds } from "../src/imds/imds.ts";
 import { createCredentials } from "../src/imds/node-credentials.ts";
 import { NodeToken, rememberingIn } from "../src/imds/node-token.ts";
 import { createLog } from "../src/log.ts";
+import type { Outlets } from "../src/logs/attempt-logs.ts";
 import { signalGroup } from "../src/process-group.ts";
 import { Shutdown } from "../src/shutdown.ts";
 import type { Snapshots } from "../src/snapshot/ports.ts";
@@ -54,6 +55,7 @@ export async function startAgent(
     timings?: Partial<Timings>;
     environment?: NodeJS.ProcessEnv;
     snapshots?: Snapshots;
+    outlets?: Outlets;
     /** Of the container that the agent is in. Default: this machine's. */
     memory?: CgroupMemory;
     /** Present: the API offers a socket, and is like this. */
@@ -112,6 +114,7 @@ export async function startAgent(
     shutdown,
     timings: agentTimings,
     workdir,
+    outlets: options.outlets,
   });
   onTestFinished(async () => {
     shutdown.request();
