@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { PassThrough, Writable } from "node:stream";
 import { describe, expect, test } from "vitest";
+import { pause } from "../src/pause.ts";
 import { startAgent } from "./agent-under-test.ts";
 import type { Call } from "./api-server.ts";
 import { program, waitForFile } from "./commands.ts";
@@ -78,6 +79,8 @@ test("it is sent while the command runs; a part without an answer is sent again,
 test("the log of a command that fails is there when that is reported, and of one that the agent gives back", async () => {
   const { outlets: to } = outlets();
   const agent = await startAgent({ timings: quick, outlets: to });
+  // A slow one: the report waits for it.
+  agent.server.fault = async (call) => (isLog(call) ? void (await pause(200)) : undefined);
   const failing = agent.server.submit({ ...program(`console.error("why"); process.exit(3);`) });
   await agent.server.report("failed", failing);
   expect(agent.server.logOf(failing, "stderr")).toBe("why\n");
