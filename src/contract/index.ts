@@ -6,6 +6,7 @@ export * from "./idempotency.ts";
 export * from "./job.ts";
 export * from "./lease.ts";
 export * from "./limits.ts";
+export * from "./logs.ts";
 export * from "./managed-key.ts";
 export * from "./manifest.ts";
 export * from "./node-facts.ts";

@@ -67,6 +67,15 @@ export const limits = {
   /** A year. */
   timeoutSeconds: 31_536_000,
   progressMessageChars: 200,
+  /** Of one stream of one attempt: what a person still downloads and reads. */
+  logBytes: 64 * 1024 * 1024,
+  /** A part of a log as it is sent and kept: a Worker holds some of them at once. */
+  logChunkBytes: 256 * 1024,
+  /** One answer of a log. */
+  logAnswerBytes: 1024 * 1024,
+  /** Parts that one answer is put together from: each is a read of the bucket, of which a Worker has 1,000. */
+  logAnswerChunks: 500,
+  logTailLines: 10_000,
   /** One fact about a node: names of GPUs and versions. */
   factChars: 100,
   /** One day: how long after scaling in either direction the next may have to wait. */

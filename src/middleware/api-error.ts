@@ -8,7 +8,18 @@ export interface ErrorFacts {
   unauthorized: { problem: string };
   forbidden: { problem: string };
   not_found: {
-    what: "job" | "user" | "route" | "file" | "upload" | "group" | "token" | "scaling rule";
+    what:
+      | "job"
+      | "attempt"
+      | "user"
+      | "route"
+      | "file"
+      | "upload"
+      | "group"
+      | "token"
+      | "scaling rule"
+      /** The deployment has nowhere to keep them. */
+      | "logs";
   };
   conflict: { reason: RefusalReason };
   /** The key was used for another request. */

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { ErrorBody, RefusalReason } from "../contract/index.ts";
 import { isTransient } from "../db/transient.ts";
-import { ApiError, type Fault } from "./api-error.ts";
+import { ApiError, type ErrorFacts, type Fault } from "./api-error.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /** Hono's `onError`: never a stack trace; what is unexpected is a bare 500 here and told in full by the request log. */
@@ -33,7 +33,7 @@ function respond(c: Context<AppEnv>, fault: Fault): Response {
     case "forbidden":
       return c.json<ErrorBody>({ error: fault.code, message: fault.facts.problem }, 403);
     case "not_found": {
-      const message = fault.facts.what === "route" ? "there is no such route" : `no such ${fault.facts.what}`;
+      const message = missing(fault.facts.what);
       return c.json<ErrorBody>({ error: fault.code, message }, 404);
     }
     case "conflict": {
@@ -76,6 +76,11 @@ function respond(c: Context<AppEnv>, fault: Fault): Response {
     case "internal":
       return c.json<ErrorBody>({ error: fault.code, message: "something went wrong on our side" }, 500);
   }
+}
+
+function missing(what: ErrorFacts["not_found"]["what"]): string {
+  if (what === "route") return "there is no such route";
+  return what === "logs" ? "this deployment keeps no logs" : `no such ${what}`;
 }
 
 /** Only here is there anything that a page would not be shown. */

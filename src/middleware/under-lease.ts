@@ -24,6 +24,11 @@ export interface UnderLease {
  */
 export async function underLease(c: Context<AppEnv>, jobId: string, proof: LeaseProof): Promise<UnderLease> {
   requireManagedStorage(c);
+  return asHolder(c, jobId, proof);
+}
+
+/** The same for what needs no managed storage. */
+export async function asHolder(c: Context<AppEnv>, jobId: string, proof: LeaseProof): Promise<UnderLease> {
   const key = ownKey(c, proof.container_group_id);
   const lease = { jobId, attempt: proof.attempt, leaseToken: proof.lease_token };
   const [renewal] = await groupOf(c, key).renew(key, proof.machine_id, [lease]);

@@ -2,7 +2,7 @@
  * The keys of the bucket (docs/storage.md, "Keys"): nothing else puts one together. Users and jobs come from a credential and
  * a lease, never from a request, so a key is always below the root of whoever asks.
  */
-import { utf8Bytes, whatIsWrongWithKey } from "../contract/index.ts";
+import { type LogStream, utf8Bytes, whatIsWrongWithKey } from "../contract/index.ts";
 
 declare const made: unique symbol;
 /** A key that was made here. */
@@ -27,6 +27,10 @@ export const outputsOfJob = (userId: string, jobId: string) =>
 export const snapshotsOfJob = (userId: string, jobId: string) =>
   `snapshots/${segment(userId)}/${segment(jobId)}/` as const;
 
+/** Logs of all attempts of a job: `logs/USER/JOB/`. */
+export const logsOfJob = (userId: string, jobId: string) =>
+  `logs/${segment(userId)}/${segment(jobId)}/` as const;
+
 /** Outputs of one attempt: `outputs/USER/JOB/ATTEMPT/`. */
 export const outputsOfAttempt = (place: AttemptPlace) =>
   `${outputsOfJob(place.userId, place.jobId)}${count(place.attempt)}/` as const;
@@ -46,6 +50,19 @@ export const chunkKey = (place: AttemptPlace, generation: number, sha256: string
   bucketKey(generationRoot(place, generation) + digest(sha256));
 export const manifestKey = (place: AttemptPlace, generation: number, sha256: string) =>
   bucketKey(`${generationRoot(place, generation)}manifest-${digest(sha256)}`);
+
+/** What one attempt wrote to one stream: `logs/USER/JOB/ATTEMPT/STREAM/`. */
+export const logOf = (place: AttemptPlace, stream: LogStream) =>
+  `${logsOfJob(place.userId, place.jobId)}${count(place.attempt)}/${stream}/` as const;
+/**
+ * A part of it, by where it *ends*: the list behind a position then begins with the part that holds it. All of one length, so that
+ * lists are in order.
+ */
+export const logKey = (place: AttemptPlace, stream: LogStream, end: number) =>
+  bucketKey(logOf(place, stream) + logEnd(end));
+/** The last segment of such a key. */
+export const logEnd = (end: number) => String(end).padStart(logEndDigits, "0");
+const logEndDigits = 12;
 
 // Whoever comes here with something else has skipped the contract: a broken invariant, not an answer.
 

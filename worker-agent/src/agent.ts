@@ -13,6 +13,7 @@ import type { Imds } from "./imds/imds.ts";
 import { enterNode } from "./imds/node.ts";
 import { Renewals } from "./lease/renewal.ts";
 import type { Log } from "./log.ts";
+import type { Outlets } from "./logs/attempt-logs.ts";
 import type { Node } from "./node/node.ts";
 import { recover } from "./recovery.ts";
 import type { Shutdown } from "./shutdown.ts";
@@ -51,6 +52,8 @@ export interface AgentSettings {
   timings: Timings;
   workdir: string;
   node: Node;
+  /** See AttemptSettings. */
+  outlets?: Outlets;
 }
 
 /**

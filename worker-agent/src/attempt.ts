@@ -4,6 +4,7 @@
  * overlap the next job. Effects that others can see are the transfers', which ask the lease's trust first.
  */
 import type { Activity } from "./activity.ts";
+import type { ApiClient } from "./api/client.ts";
 import type { LeasedJob } from "./api/work.ts";
 import type { Aside, Asides } from "./aside.ts";
 import { type BroughtIn, carryOutBefore } from "./bring-in.ts";
@@ -18,6 +19,7 @@ import type { HeldRecord } from "./held-attempts.ts";
 import type { JobWorth } from "./imds/deletion-cost.ts";
 import type { Lease } from "./lease/lease.ts";
 import { type Log, reasonOf } from "./log.ts";
+import type { AttemptLogs, Outlets } from "./logs/attempt-logs.ts";
 import { unlessAborted } from "./pause.ts";
 import { directoriesOf, type JobRules, rulesOf } from "./rules.ts";
 import { endingOfStart, type Run, runCommand } from "./run-command.ts";
@@ -30,7 +32,7 @@ import type { Mirror, TransferContext, Transfers } from "./transfer/ports.ts";
 
 /** What all attempts of an agent share. */
 export interface AttemptSettings {
-  config: Pick<Config, "stateFile">;
+  config: Pick<Config, "stateFile" | "logSendMs">;
   slot: Slot;
   /** What keeps a job from clearing what is not its own. */
   guard: DirectoryGuard;
@@ -45,6 +47,10 @@ export interface AttemptSettings {
   timings: Timings;
   /** The agent's and so the command's working directory. */
   workdir: string;
+  client: ApiClient;
+  identity: Config["identity"];
+  /** Where what commands write goes on to. Default: the agent's own stdout and stderr. */
+  outlets?: Outlets;
 }
 
 /** One attempt, from its claim to its reported end. */
@@ -60,6 +66,8 @@ export interface Attempt {
   runId: string;
   /** What a later agent finds should this one not live to see its end. */
   record: HeldRecord;
+  /** Once the command has been started: what of its log is still to be sent. */
+  logs?: AttemptLogs;
 }
 
 /** How the local part of an attempt ended; for `completed`, with outputs that wait to be uploaded. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type Holder, limits } from "../../src/contract/index.ts";
 import { imdsDefaultUrl } from "./imds/imds.ts";
 import { type LogLevel, logLevels } from "./log.ts";
+import { timings } from "./timings.ts";
 import type { TransferSettings } from "./transfer/ports.ts";
 
 export interface Config {
@@ -32,6 +33,8 @@ export interface Config {
   pollMs: number;
   /** How many jobs to run at once. */
   slots: number;
+  /** What commands write is sent within so long; 0: it is not kept, and the container's log is all. */
+  logSendMs: number;
   /** Whether to keep a socket to the API, which then wakes us. */
   socket: boolean;
   maxRetries: number;
@@ -128,6 +131,11 @@ const Environment = z.object({
   KELPIE_SLOTS: whole(1).refine((slots) => slots >= 1 && slots <= slotsMax, {
     error: `must be from 1 to ${slotsMax}`,
   }),
+  KELPIE_LOG_SECONDS: z
+    .string()
+    .regex(/^\d{1,5}(\.\d+)?$/, { error: "must be a number of seconds" })
+    .transform(Number)
+    .default(timings.logSendMs / 1000),
   KELPIE_SOCKET: flag(true),
   FILE_WATCHER_DEBOUNCE_MS: whole(0),
   FILE_WATCHER_STABILITY_CHECK_MS: whole(50),
@@ -181,6 +189,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
     logLevel: values.KELPIE_LOG_LEVEL,
     pollMs: values.KELPIE_POLL_SECONDS * 1000,
     slots: values.KELPIE_SLOTS,
+    logSendMs: values.KELPIE_LOG_SECONDS * 1000,
     socket: values.KELPIE_SOCKET,
     maxRetries: values.MAX_RETRIES,
     maxIdleMs: values.MAX_TIME_WITH_NO_WORK_S * 1000,

@@ -37,6 +37,8 @@ export async function finaliseAttempt(
   let untold = false;
   try {
     const ending = await uploadOutputs(attempt, local, settings);
+    if (ending.end === "lost") attempt.logs?.abandon();
+    else await attempt.logs?.delivered(settings.shutdown.hurry);
     if (ending.end === "lost") log.warn("attempt lost, nothing reported", { reason: ending.reason });
     else {
       const told = await report(attempt, ending, settings);
@@ -116,6 +118,7 @@ async function report(
     exit_code: ending.exit?.exitCode,
     signal: ending.exit?.signal,
     cause: ending.exit?.cause,
+    progress: lease.progress.newest,
     reason: "reason" in ending ? ending.reason.slice(0, limits.reasonChars) : undefined,
     bytes_downloaded: activity.bytes.download,
     bytes_uploaded: activity.bytes.upload,

@@ -24,11 +24,23 @@ export interface CommandExit {
   signal: string | null;
 }
 
+/** Where what a command writes goes to. */
+export interface CommandOutput {
+  /** For stdout and stderr, as `spawn` takes them. */
+  stdio: [number | "pipe", number | "pipe"];
+  /** It runs; called before it can have ended. */
+  started(child: ChildProcess): void;
+  /** It could not be started. */
+  failed(): void;
+}
+
 export interface CommandSettings {
   command: string;
   arguments: string[];
   environment: NodeJS.ProcessEnv;
   workdir: string;
+  /** Default: where the agent's own goes to. */
+  output?: CommandOutput;
   /** Marks whatever the command starts, as `KELPIE_RUN_ID` in its environment. Unique, and nothing else's. Default: a random one. */
   runId?: string;
   /** Told of processes that not even SIGKILL has ended. */
@@ -40,7 +52,7 @@ export type Start =
   /** `exitCode` is what a shell would say: 127 not found, 126 not executable. `fault`: the node ran out of something. */
   | { ok: false; exitCode: number; fault: "job" | "node"; reason: string };
 
-/** Starts the command. stdout and stderr pass through; stdin is empty. */
+/** Starts the command. stdin is empty. */
 export async function startCommand(settings: CommandSettings): Promise<Start> {
   const { runId = randomUUID() } = settings;
   try {
@@ -48,7 +60,7 @@ export async function startCommand(settings: CommandSettings): Promise<Start> {
       cwd: settings.workdir,
       env: { ...settings.environment, KELPIE_RUN_ID: runId },
       detached: true,
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: ["ignore", ...(settings.output?.stdio ?? (["inherit", "inherit"] as const))],
     });
     const exited = new Promise<CommandExit>((resolve) =>
       child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })),
@@ -56,9 +68,11 @@ export async function startCommand(settings: CommandSettings): Promise<Start> {
     // At once: nobody has reaped it yet, so the pid is surely still its own.
     const head = { pid: child.pid ?? 0, start: readProcess(child.pid ?? 0)?.start ?? 0 };
     await spawned(child);
+    settings.output?.started(child);
     offerToOomKiller(head.pid);
     return { ok: true, command: new RunningCommand(head, runId, exited, settings.onSurvivors) };
   } catch (error) {
+    settings.output?.failed();
     const code = (error as NodeJS.ErrnoException).code ?? "";
     return {
       ok: false,

@@ -41,7 +41,7 @@ export async function run(args: string[], signals: EarlySignals): Promise<void> 
 
 async function main(args: string[], signals: EarlySignals): Promise<number> {
   // Logs that nobody reads any more must not end a job.
-  process.stdout.on("error", () => undefined);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   if (args.includes("--version")) process.stdout.write(`${version}\n`);
   else if (args.includes("--help") || args.includes("-h")) process.stdout.write(help);
   else return start(signals);

@@ -10,6 +10,7 @@ import { reasonOf } from "./log.ts";
 import { unlessAborted } from "./pause.ts";
 import { type Start, startCommand } from "./process.ts";
 import { stoppersOf } from "./stoppers.ts";
+import { surround } from "./surroundings.ts";
 import type { Mirror } from "./transfer/ports.ts";
 
 export interface Run {
@@ -37,15 +38,17 @@ export async function runCommand(
   const { job, lease, log } = attempt;
   const { memory, shutdown, workdir } = settings;
   checkGoesOn(lease, shutdown.stopping);
+  const surroundings = await surround(attempt, settings, environment);
   const graceMs = job.stop_grace_seconds * 1000;
   const ungrace = shutdown.expectGrace(graceMs);
   const oomKillsBefore = memory.oomKills();
   const start = await startCommand({
     command: job.command,
     arguments: job.arguments,
-    environment,
+    environment: surroundings.environment,
     workdir,
     runId: attempt.runId,
+    output: surroundings.logs?.pipes,
     onSurvivors(survivors) {
       const pids = survivors.map(({ pid }) => pid).join(", ");
       log.error("processes of the command hang in the kernel and cannot be killed", { pids });
@@ -53,13 +56,14 @@ export async function runCommand(
   });
   if (!start.ok) {
     ungrace();
+    await surroundings.end();
     return start;
   }
   attempt.record.started(start.command.head);
   lease.progress.commandStarted = true;
   log.info("command started", { command: job.command, pid: start.command.groupId });
 
-  const stoppers = stoppersOf(attempt, settings);
+  const stoppers = stoppersOf(attempt, settings, surroundings.look);
   const interruptions = [
     lease.trust.ended,
     ...mirrors.map(({ broken }) => broken),
@@ -80,6 +84,8 @@ export async function runCommand(
     },
   );
   ungrace();
+  lease.progress.uploading = true;
+  await surroundings.end();
   tellExit(exit, interrupted, attempt, settings);
   lease.trust.ended.throwIfAborted();
   return { ok: true, exit, interrupted };

@@ -74,6 +74,23 @@ export const timings = {
   /** After a reallocation that did not come, none is asked for so long; doubles. */
   reallocateAgainFirstMs: 2 * 3_600_000,
   reallocateAgainCapMs: 24 * 3_600_000,
+  /** A step is told within so long, and with the next renewal at the latest… */
+  progressGapMs: 1_000,
+  /** …or this where directories cannot be watched. */
+  progressPollMs: 5_000,
+  /** How often it is looked whether a command has stalled. */
+  stallTickMs: 1_000,
+  /** What is written to stdout or stderr is sent on within so long… */
+  logSendMs: 5_000,
+  /** …by calls of so long, tried again after pauses that grow to the last of these. */
+  logCallMs: 15_000,
+  logRetryFirstMs: 1_000,
+  logRetryCapMs: 30_000,
+  /** What a command has left in its pipes is read within so long after its end. */
+  logDrainMs: 1_000,
+  /** The end of a log is worth so long before the attempt's end is reported, and this when hurried. */
+  logFinishMs: 2_000,
+  logHurriedFinishMs: 300,
   /** Outputs are on disk and the work is done: worth several rounds, beyond the retries of each request. */
   outputRounds: 4,
   outputRoundPauseMs: 10_000,

@@ -12,6 +12,7 @@ import { createImds } from "../src/imds/imds.ts";
 import { createCredentials } from "../src/imds/node-credentials.ts";
 import { NodeToken, rememberingIn } from "../src/imds/node-token.ts";
 import { createLog } from "../src/log.ts";
+import type { Outlets } from "../src/logs/attempt-logs.ts";
 import type { Node } from "../src/node/node.ts";
 import { signalGroup } from "../src/process-group.ts";
 import { Shutdown } from "../src/shutdown.ts";
@@ -60,6 +61,7 @@ export async function startAgent(
     environment?: NodeJS.ProcessEnv;
     snapshots?: Snapshots;
     node?: Node;
+    outlets?: Outlets;
     /** Of the container that the agent is in. Default: this machine's. */
     memory?: CgroupMemory;
     /** Present: the API offers a socket, and is like this. */
@@ -119,6 +121,7 @@ export async function startAgent(
     timings: agentTimings,
     workdir,
     node: options.node ?? { facts: {}, gpuCount: 0 },
+    outlets: options.outlets,
   });
   onTestFinished(async () => {
     shutdown.request();

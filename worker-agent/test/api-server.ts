@@ -10,6 +10,9 @@ import {
   ClaimQuery,
   type ErrorBody,
   type Job,
+  LogPlace,
+  type LogStream,
+  leaseTokenHeader,
   type RefusalReason,
   type RenewalAnswer,
   RenewalRequest,
@@ -20,6 +23,7 @@ type ReportRoute = "completed" | "failed" | "released" | "stalled" | "timed_out"
 export type Call =
   | { route: "claim"; query: ClaimQuery; headers: IncomingMessage["headers"] }
   | { route: "renew"; body: RenewalRequest }
+  | { route: "log"; jobId: string; stream: LogStream; place: LogPlace; token: unknown; text: string }
   | { route: ReportRoute; jobId: string; body: Report };
 
 /** `unreachable`: not applied, no answer. `answer_lost`: applied, no answer. A number: that status, not applied. */
@@ -31,6 +35,7 @@ interface QueuedJob {
   claimId?: string;
   refusal?: RefusalReason;
   end?: ReportRoute;
+  log: Record<LogStream, string>;
 }
 
 export class ApiServer {
@@ -69,7 +74,7 @@ export class ApiServer {
   /** Queues a job; its id. */
   submit(fields: Partial<Job>): string {
     const job = { ...blankJob, id: randomUUID(), ...fields };
-    this.#jobs.push({ job, token: randomUUID() });
+    this.#jobs.push({ job, token: randomUUID(), log: { stdout: "", stderr: "" } });
     return job.id;
   }
 
@@ -111,7 +116,7 @@ export class ApiServer {
   /** The report of a job's end by this route. */
   async report(route: ReportRoute, jobId: string): Promise<Report> {
     const call = await this.until(
-      (call): call is Extract<Call, { jobId: string }> => call.route === route && call.jobId === jobId,
+      (call): call is Extract<Call, { route: ReportRoute }> => call.route === route && call.jobId === jobId,
     );
     return call.body;
   }
@@ -140,6 +145,7 @@ export class ApiServer {
   #apply(call: Call, response?: ServerResponse): void {
     if (call.route === "claim") send(response, 200, this.#claim(call.query));
     else if (call.route === "renew") send(response, 200, this.#renew(call.body));
+    else if (call.route === "log") this.#keep(call, response);
     else this.#report(call.route, call.jobId, call.body, response);
   }
 
@@ -187,6 +193,29 @@ export class ApiServer {
     send(response, route === "failed" ? 202 : 200, { message: "ok", reallocate: this.reallocate });
   }
 
+  /** What is kept of a stream. */
+  logOf(jobId: string, stream: LogStream): string {
+    return this.#find(jobId).log[stream];
+  }
+
+  #keep(
+    { jobId, stream, place, token, text }: Extract<Call, { route: "log" }>,
+    response?: ServerResponse,
+  ): void {
+    const { log, token: own } = this.#find(jobId);
+    if (token !== own) {
+      refuse(response, 409, "conflict", "not current", "not_holder");
+      return;
+    }
+    // Latin1: a length is one of bytes.
+    const kept = Buffer.from(log[stream]).toString("latin1");
+    const part = Buffer.from(text).toString("latin1");
+    if (place.offset > kept.length) throw new Error(`a part at ${place.offset} of ${kept.length}`);
+    const whole = kept.slice(0, place.offset) + part + kept.slice(place.offset + part.length);
+    log[stream] = Buffer.from(whole, "latin1").toString();
+    send(response, 200, { message: "Kept" });
+  }
+
   #find(jobId: string): QueuedJob {
     const queued = this.#jobs.find((other) => other.job.id === jobId);
     if (!queued) throw new Error(`the test never submitted ${jobId}`);
@@ -198,6 +227,12 @@ function parseCall(request: IncomingMessage, url: URL, text: string): Call | und
   if (request.method === "GET" && url.pathname === "/work") {
     const query = ClaimQuery.parse(Object.fromEntries(url.searchParams));
     return { route: "claim", query, headers: request.headers };
+  }
+  const [, logOf, stream] = /^\/jobs\/([^/]+)\/logs\/(stdout|stderr)$/.exec(url.pathname) ?? [];
+  if (request.method === "PUT" && logOf) {
+    const place = LogPlace.parse(Object.fromEntries(url.searchParams));
+    const token = request.headers[leaseTokenHeader.toLowerCase()];
+    return { route: "log", jobId: logOf, stream: stream as LogStream, place, token, text };
   }
   if (request.method !== "POST") return undefined;
   if (url.pathname === "/leases/renew") {

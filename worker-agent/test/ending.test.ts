@@ -1,4 +1,5 @@
 /** What became of an attempt, by the error that ended it. */
+
 import { expect, onTestFinished, test } from "vitest";
 import { createClock } from "../src/clock.ts";
 import { DirectoryRefused } from "../src/directories.ts";
@@ -6,6 +7,7 @@ import { PathBusy } from "../src/directory-locks.ts";
 import { endingOfError } from "../src/ending.ts";
 import { Trust } from "../src/lease/trust.ts";
 import { createLog } from "../src/log.ts";
+import { AttemptProgress } from "../src/progress/attempt-progress.ts";
 import { LocalFailure } from "../src/transfer/failures.ts";
 
 const systemError = (code: string) => Object.assign(new Error(code), { code, syscall: "open" });
@@ -13,7 +15,7 @@ const systemError = (code: string) => Object.assign(new Error(code), { code, sys
 function endOf(error: unknown): string {
   const trust = new Trust({ clock: createClock(), tickMs: 1000, maxUntrustedMs: 1000, onLapse: () => {} });
   onTestFinished(() => trust.close());
-  const progress = { commandStarted: true, checkpoints: 0 };
+  const progress = new AttemptProgress();
   const lease = { jobId: "job", attempt: 1, token: "token", termMs: 1000, trust, progress };
   const log = createLog({ level: "silent" });
   return endingOfError(error, { lease, stopping: new AbortController().signal, log }).end;

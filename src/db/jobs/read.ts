@@ -18,3 +18,16 @@ export interface QueueRecord {
   user_id: string;
   container_group_id: string;
 }
+
+/** Whose job it is and how many attempts it has had: `user_id`, `attempt`. Index: jobs_id. */
+export function readAttemptsOf(userId: string | null, jobId: string): Statement {
+  const sql = "SELECT user_id, attempt FROM jobs WHERE id = ?1";
+  return userId === null
+    ? { sql, params: [jobId] }
+    : { sql: `${sql} AND user_id = ?2`, params: [jobId, userId] };
+}
+export interface AttemptsRecord {
+  user_id: string;
+  /** Number of the newest; 0: there was none. */
+  attempt: number;
+}

@@ -3,7 +3,7 @@
  * again whether the job has ended so long ago: one that was sent back meanwhile has no end, and loses nothing.
  */
 import type { Statement } from "../statement.ts";
-import { again, garbageDelayMs, note } from "../storage/garbage.ts";
+import { again, garbageDelayMs, note, noteLogs } from "../storage/garbage.ts";
 
 /**
  * Jobs that had ended by then, the oldest end first, each with how many rows go with it. Indexes: jobs_ended, the keys of attempts and bans,
@@ -49,6 +49,7 @@ export function purgeEnded(jobIds: string[], endedUntilMs: number, nowMs: number
             WHERE jobs.id IN (${chosen}) AND jobs.managed = 1 ${again}`,
       params: [...params, dueMs],
     },
+    noteLogs({ sql: chosen, params }, "?3", dueMs),
     {
       // Below an attempt that the sweep has looked at there is nothing any more, unless it completed.
       sql: `${note} SELECT 'outputs/' || jobs.user_id || '/' || jobs.id || '/' || attempts.number || '/', ?3

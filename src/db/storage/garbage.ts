@@ -18,7 +18,7 @@ export const again = "ON CONFLICT (prefix) DO UPDATE SET due = MAX(due, excluded
 export function discardUsersStorage(exceptUserId: string, dueMs: number): Statement[] {
   return [
     {
-      sql: `${note} SELECT area.value || '/' || users.id || '/', ?2 FROM users, json_each('["files","outputs","snapshots"]') area
+      sql: `${note} SELECT area.value || '/' || users.id || '/', ?2 FROM users, json_each('["files","logs","outputs","snapshots"]') area
             WHERE users.id <> ?1 ${again}`,
       params: [exceptUserId, dueMs],
     },
@@ -39,9 +39,19 @@ export function discardJobsStorage(jobs: { sql: string; params: unknown[] }, due
             WHERE jobs.managed = 1 AND jobs.id IN (${jobs.sql}) ${again}`,
       params: [...jobs.params, dueMs],
     },
+    noteLogs(jobs, due, dueMs),
     { sql: `DELETE FROM outputs WHERE job_id IN (${jobs.sql})`, params: jobs.params },
     { sql: `DELETE FROM checkpoints WHERE job_id IN (${jobs.sql})`, params: jobs.params },
   ];
+}
+
+/** Logs of these jobs, with managed storage or without; a job that was never handed out has none. `due`: the parameter after those of `jobs`. */
+export function noteLogs(jobs: { sql: string; params: unknown[] }, due: string, dueMs: number): Statement {
+  return {
+    sql: `${note} SELECT 'logs/' || jobs.user_id || '/' || jobs.id || '/', ${due} FROM jobs
+          WHERE jobs.attempt > 0 AND jobs.id IN (${jobs.sql}) ${again}`,
+    params: [...jobs.params, dueMs],
+  };
 }
 
 /** Outputs that were kept when their jobs were purged, of all users. Walks the outputs: for the admin's clearing. */

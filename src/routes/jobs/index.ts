@@ -8,6 +8,8 @@ import { createBatch } from "./create-batch.ts";
 import { getJob } from "./get.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { listAllJobs } from "./list.ts";
+import { readLog } from "./logs/read.ts";
+import { writeLog } from "./logs/write.ts";
 import { purgeGroup } from "./purge.ts";
 import { reportCompleted, reportFailed, reportReleased } from "./report.ts";
 import { retryEndedJob } from "./retry.ts";
@@ -18,6 +20,8 @@ export const jobs = createRouter().openapiRoutes([
   listAllJobs,
   getJob,
   listJobAttempts,
+  readLog,
+  writeLog,
   cancelJob,
   retryEndedJob,
   purgeGroup,

@@ -125,6 +125,7 @@ interface Try {
   /** Instead of the id of the victim's running job. */
   id?: string;
   body?: unknown;
+  headers?: Record<string, string>;
 }
 
 const underLease =
@@ -155,6 +156,7 @@ const cases: Record<string, () => Try[]> = {
   "DELETE /jobs/:id": ofJob,
   "GET /jobs/:id/attempts": ofJob,
   "GET /jobs/:id/checkpoints": ofJob,
+  "GET /jobs/:id/logs": ofJob,
   "POST /jobs/:id/retry": ofJob,
   "DELETE /jobs/container-groups/:container_group_id": () => [{ status: 200 }],
   "DELETE /jobs": forAdmin,
@@ -169,6 +171,11 @@ const cases: Record<string, () => Try[]> = {
     return [{ status: 200, body: { ...holder, leases: [{ job_id: known.id, attempt, lease_token }] } }];
   },
   "POST /jobs/:id/heartbeat": underLease(),
+  "PUT /jobs/:id/logs/:stream": () => {
+    const { lease_token, ...holder } = known.lease;
+    const query = `?${new URLSearchParams({ ...(holder as Record<string, string>), offset: "0" })}`;
+    return [{ status: 404, query, body: marker, headers: { "X-Kelpie-Lease": String(lease_token) } }];
+  },
   "POST /jobs/:id/completed": () => [
     ...underLease()(),
     { status: 404, id: known.pending, body: { machine_id: "m1", container_group_id: group } },
@@ -281,10 +288,16 @@ test.each(routes)("$name", async ({ name, method, path, access }) => {
   const before = await belongings();
   // Agents' routes as a node of the thief's group of the same id, too.
   for (const key of access === "agents" ? [thief.key, thiefNode] : [thief.key]) {
-    for (const { status, query = "", id = known.id, body } of cases[name]?.() ?? []) {
-      const values = { id, container_group_id: group, key: "secret", token_id: known.token };
+    for (const { status, query = "", id = known.id, body, headers: more } of cases[name]?.() ?? []) {
+      const values = {
+        id,
+        container_group_id: group,
+        key: "secret",
+        token_id: known.token,
+        stream: "stdout",
+      };
       const sent = method === "GET" || method === "DELETE" ? {} : { body: body ?? {} };
-      const headers: Record<string, string> = {};
+      const headers: Record<string, string> = { ...more };
       if (typeof body === "string") headers["Content-Length"] = String(body.length);
       const answer = await send(method, pathOf(path, values) + query, { key, headers, ...sent });
       const expected = [status].flat();

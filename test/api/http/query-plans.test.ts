@@ -6,7 +6,7 @@ import { listGroups, readGroup } from "../../../src/db/groups/overview.ts";
 import { listAttempts } from "../../../src/db/jobs/attempts.ts";
 import { readJobsInOrder } from "../../../src/db/jobs/idempotency.ts";
 import { type JobFilter, listJobs, type Page } from "../../../src/db/jobs/list.ts";
-import { readJobOf, readQueueOf } from "../../../src/db/jobs/read.ts";
+import { readAttemptsOf, readJobOf, readQueueOf } from "../../../src/db/jobs/read.ts";
 import { prepare } from "../../../src/db/prepare.ts";
 import { readProjectOfGroup } from "../../../src/db/salad/project-of-group.ts";
 import type { Statement } from "../../../src/db/statement.ts";
@@ -45,6 +45,8 @@ describe("search an index, and sort nothing", () => {
     ["any job", readJobOf(null, "j"), "jobs_id (id=?)"],
     ["the queue of a user's job", readQueueOf("u", "j"), "jobs_id (id=?)"],
     ["the queue of any job", readQueueOf(null, "j"), "jobs_id (id=?)"],
+    ["the attempts of a user's job", readAttemptsOf("u", "j"), "jobs_id (id=?)"],
+    ["the attempts of any job", readAttemptsOf(null, "j"), "jobs_id (id=?)"],
     ["attempts of a job", listAttempts("j", 10), "sqlite_autoindex_attempts_1 (job_id=?)"],
     ["a token", readToken("h"), "sqlite_autoindex_tokens_1 (hash=?)"],
     ["a user", readUser("u"), "sqlite_autoindex_users_1 (id=?)"],

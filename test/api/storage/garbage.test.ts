@@ -1,7 +1,7 @@
 /** What is purged or cleared leaves its prefixes to the storage sweep, in the keys' own form, and is seen no more at once. */
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test } from "vitest";
-import { filesRoot, outputsOfJob, snapshotsOfJob } from "../../../src/storage/keys.ts";
+import { filesRoot, logsOfJob, outputsOfJob, snapshotsOfJob } from "../../../src/storage/keys.ts";
 import { adminKey, newGroup, send, signUp, submit } from "../http/client.ts";
 import { claimHeld, grant, holdJob, putFile, readAs, transfer, underLease } from "./client.ts";
 
@@ -49,7 +49,8 @@ test("a purged job's prefixes are due a quarter of an hour later; jobs without m
   const purge = await send("DELETE", `/jobs/container-groups/${group}`, { key: user.key });
   expect(purge.body).toEqual({ count: 2 });
   const noted = await garbage();
-  expect(new Set(noted.keys())).toEqual(new Set([outputsOfJob(user.id, id), snapshotsOfJob(user.id, id)]));
+  const places = [logsOfJob, outputsOfJob, snapshotsOfJob].map((placeOf) => placeOf(user.id, id));
+  expect(new Set(noted.keys())).toEqual(new Set(places));
   for (const due of noted.values()) expect(due).toBeGreaterThanOrEqual(before + 900_000);
   expect(await readAs(user.key, "result")).toBeNull();
   expect([await count("outputs"), await count("checkpoints")]).toEqual([0, 0]);
@@ -74,7 +75,8 @@ test("removed users lose all their roots, the admin none", async () => {
   const { body: admin } = await send<{ id: string }>("GET", "/users/me", { key: adminKey });
   expect((await send("DELETE", "/users", { key: adminKey })).status).toBe(204);
   const noted = [...(await garbage()).keys()];
-  for (const area of ["files", "outputs", "snapshots"]) expect(noted).toContain(`${area}/${user.id}/`);
+  for (const area of ["files", "logs", "outputs", "snapshots"])
+    expect(noted).toContain(`${area}/${user.id}/`);
   expect(noted).toContain(filesRoot(user.id));
   expect(noted.some((prefix) => prefix.includes(admin.id))).toBe(false);
   expect(await count("outputs")).toBe(0);

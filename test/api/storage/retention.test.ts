@@ -7,7 +7,7 @@ import { purgeEnded } from "../../../src/db/jobs/retention.ts";
 import { prepare } from "../../../src/db/prepare.ts";
 import { configOf } from "../../../src/env.ts";
 import worker from "../../../src/index.ts";
-import { outputsOfAttempt, outputsOfJob, snapshotsOfJob } from "../../../src/storage/keys.ts";
+import { logsOfJob, outputsOfAttempt, outputsOfJob, snapshotsOfJob } from "../../../src/storage/keys.ts";
 import { adminKey, getJob, newGroup, send, signUp, submit } from "../http/client.ts";
 import {
   claimHeld,
@@ -108,7 +108,9 @@ test("a job goes when its time is over, and its published outputs stay", async (
   expect(list.body.files.map(({ key }) => key)).toEqual(["log", "result"]);
   // What the sweep had not looked at is handed over; the kept ones are below none of it.
   const place = { userId: user.id, jobId: id, attempt: 1 };
-  expect(await garbage()).toEqual([outputsOfAttempt(place), snapshotsOfJob(user.id, id)].sort());
+  expect(await garbage()).toEqual(
+    [logsOfJob(user.id, id), outputsOfAttempt(place), snapshotsOfJob(user.id, id)].sort(),
+  );
 });
 
 test("once the garbage is due the bytes of the rest are gone, those that were published are not", async () => {
@@ -150,7 +152,9 @@ test("a canceled job's outputs go, with all of its bytes", async () => {
   await cron();
   expect(await rowsOf(held.jobId)).toMatchObject({ attempts: 0, outputs: 0 });
   const place = { userId: user.id, jobId: held.jobId, attempt: 1 };
-  expect(await garbage()).toEqual([outputsOfAttempt(place), snapshotsOfJob(user.id, held.jobId)].sort());
+  expect(await garbage()).toEqual(
+    [logsOfJob(user.id, held.jobId), outputsOfAttempt(place), snapshotsOfJob(user.id, held.jobId)].sort(),
+  );
 });
 
 test("jobs that wait or run are never old, whatever their age", async () => {

@@ -6,10 +6,15 @@ import { type Credentials, fixedCredentials } from "./credentials.ts";
 import { type Answer, classifyError, classifyStatus } from "./fault.ts";
 
 export interface Call<T> {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "PUT";
   path: string;
   query?: Record<string, string | number | undefined>;
+  /** Besides those of every call. */
+  headers?: Record<string, string>;
+  /** Sent as JSON… */
   body?: unknown;
+  /** …or as they are. */
+  bytes?: Uint8Array;
   answer: z.ZodType<T>;
   timeoutMs: number;
   signal?: AbortSignal;
@@ -56,7 +61,7 @@ const isProvider = (credentials: Credentials | Record<string, string>): credenti
 
 async function send<T>(
   baseUrl: string,
-  { method, path, query = {}, body, answer }: Call<T>,
+  { method, path, query = {}, headers: own, body, bytes, answer }: Call<T>,
   credentials: Record<string, string>,
   signal: AbortSignal,
 ): Promise<Answer<T>> {
@@ -64,12 +69,17 @@ async function send<T>(
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) url.searchParams.set(name, String(value));
   }
-  const headers = { ...credentials, "User-Agent": `kelpie-agent/${version}`, Accept: "application/json" };
+  const headers = {
+    ...own,
+    ...credentials,
+    "User-Agent": `kelpie-agent/${version}`,
+    Accept: "application/json",
+  };
   try {
     const response = await fetch(url, {
       method,
       headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? (bytes as Uint8Array<ArrayBuffer> | undefined) : JSON.stringify(body),
       // A followed redirect turns POST into GET and may carry the key elsewhere.
       redirect: "manual",
       signal,

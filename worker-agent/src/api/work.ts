@@ -30,6 +30,8 @@ export const LeasedJob = ClaimedJob.pick({
     stop_signal: StopSignal.default("SIGTERM"),
     stop_grace_seconds: ClaimedJob.shape.stop_grace_seconds.default(30),
     timeout_seconds: ClaimedJob.shape.timeout_seconds.default(null),
+    /** How far earlier attempts have come; only the step matters. */
+    progress: z.object({ step: z.number() }).nullish().catch(null),
     stall_timeout_seconds: ClaimedJob.shape.stall_timeout_seconds.default(null),
   });
 export type LeasedJob = z.infer<typeof LeasedJob>;

@@ -1,4 +1,5 @@
 import type { LeasedJob } from "../api/work.ts";
+import { AttemptProgress } from "../progress/attempt-progress.ts";
 import { Trust, type TrustSettings } from "./trust.ts";
 
 /** The right to run one attempt of one job, from its claim to its reported end. */
@@ -10,7 +11,7 @@ export interface Lease {
   termMs: number;
   readonly trust: Trust;
   /** How the attempt gets on; every renewal tells it. An attempt that dies early again and again is quarantined. */
-  readonly progress: { commandStarted: boolean; checkpoints: number };
+  readonly progress: AttemptProgress;
 }
 
 /** The lease of a claimed job. It is trusted only once a first renewal has succeeded. */
@@ -21,6 +22,6 @@ export function leaseOf(job: LeasedJob, settings: TrustSettings): Lease {
     token: job.lease_token,
     termMs: job.lease_seconds * 1000,
     trust: new Trust(settings),
-    progress: { commandStarted: false, checkpoints: 0 },
+    progress: new AttemptProgress(job.progress?.step),
   };
 }

@@ -86,7 +86,9 @@ export class Renewals {
         attempt,
         lease_token: token,
         command_started: progress.commandStarted,
-        progress: progress.checkpoints,
+        progress: progress.count,
+        progress_report: progress.newest,
+        uploading: progress.uploading,
       })),
     };
     const answer = await renewLeases(client, request, { timeoutMs, signal });

@@ -166,7 +166,7 @@ function beginAttempt(job: Given["job"], slot: Slot, shared: SlotsShared, worth:
   const state = stateFile.begin(job.id, slot.number);
   const activity = observeActivity(state, stateFile, () => {
     if (!lease.progress.commandStarted) return;
-    lease.progress.checkpoints += 1;
+    lease.progress.checkpoint();
     worth.saved();
   });
   // Before the first renewal: an attempt that a crash leaves unwritten is then not acknowledged either, and lapses in 10 s.

@@ -9,6 +9,7 @@ import type { Lease } from "../../src/lease/lease.ts";
 import { Renewals } from "../../src/lease/renewal.ts";
 import { Trust } from "../../src/lease/trust.ts";
 import { createLog } from "../../src/log.ts";
+import { AttemptProgress } from "../../src/progress/attempt-progress.ts";
 import { timings } from "../../src/timings.ts";
 import { createTransfers } from "../../src/transfer/transfers.ts";
 import { quick, setUpContext } from "./bench.ts";
@@ -33,7 +34,7 @@ test("uploads that take longer than a term go through while renewals go on", asy
     ...server.lease,
     termMs: server.leaseSeconds * 1000,
     trust,
-    progress: { commandStarted: true, checkpoints: 0 },
+    progress: new AttemptProgress(),
   };
   const log = createLog({ level: "silent" });
   const renewals = new Renewals({ client: api, identity, clock, log, timings });
