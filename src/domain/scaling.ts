@@ -80,7 +80,8 @@ interface Outlook {
 
 function upwards({ rule, group, nowMs }: ScalingFacts, { wanted, has, why, stay }: Outlook): ScalingChoice {
   const untilMs = (rule.scaledUpMs ?? Number.NEGATIVE_INFINITY) + rule.scaleUpCooldownMs;
-  if (nowMs < untilMs) return stay(`${why}; ${secondsLeft(untilMs, nowMs)} of the scale-up cooldown are left`);
+  if (nowMs < untilMs)
+    return stay(`${why}; ${secondsLeft(untilMs, nowMs)} of the scale-up cooldown are left`);
   if (atRest.has(group.status)) {
     return { step: "start", wanted, replicas: wanted, reason: `${why}; the group is ${group.status}` };
   }
@@ -114,8 +115,10 @@ function wantedReplicas({ rule, jobs, group, quotaReplicas }: ScalingFacts): { w
   const queue = `${jobs.pending} pending, ${jobs.running} running, ${jobs.ended} ended lately`;
   const bound = bounded === asked ? "" : bounded > asked ? " (the minimum)" : " (the maximum)";
   // The quota is no reason to give up what is there.
-  const room = quotaReplicas === null ? bounded : Math.max(quotaReplicas, atRest.has(group.status) ? 0 : group.replicas);
-  if (room < bounded) return { wanted: room, why: `${queue}: wants ${bounded}${bound}, the quota leaves ${room}` };
+  const room =
+    quotaReplicas === null ? bounded : Math.max(quotaReplicas, atRest.has(group.status) ? 0 : group.replicas);
+  if (room < bounded)
+    return { wanted: room, why: `${queue}: wants ${bounded}${bound}, the quota leaves ${room}` };
   return { wanted: bounded, why: `${queue}: wants ${bounded}${bound}` };
 }
 

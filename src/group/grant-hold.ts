@@ -91,6 +91,9 @@ export class GrantHold {
       this.#sql.exec("DELETE FROM grant_hold");
       return;
     }
-    this.#sql.exec("INSERT OR REPLACE INTO grant_hold (only_row, held) VALUES (1, ?)", JSON.stringify(this.#held));
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO grant_hold (only_row, held) VALUES (1, ?)",
+      JSON.stringify(this.#held),
+    );
   }
 }

@@ -59,7 +59,12 @@ const Group = z
     current_state: z.object({
       status: z.string().max(limits.nameChars),
       instance_status_counts: z
-        .object({ allocating_count: Count, creating_count: Count, running_count: Count, stopping_count: Count })
+        .object({
+          allocating_count: Count,
+          creating_count: Count,
+          running_count: Count,
+          stopping_count: Count,
+        })
         .transform(
           (counts): SaladInstanceCounts => ({
             allocating: counts.allocating_count,
@@ -188,10 +193,7 @@ export async function reallocateInstance(
   return await changeAtSalad(salad, "POST", `${path}/instances/${encodeURIComponent(instanceId)}/reallocate`);
 }
 
-export async function readQuota(
-  salad: SaladAccess,
-  organization: string,
-): Promise<SaladAnswer<SaladQuota>> {
+export async function readQuota(salad: SaladAccess, organization: string): Promise<SaladAnswer<SaladQuota>> {
   if (!isSaladName(organization)) return noSuchName;
   return await getFromSalad(salad, `/organizations/${organization}/quotas`, Quotas);
 }
