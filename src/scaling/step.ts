@@ -108,7 +108,7 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   if (!listed.ok) return await giveUp(why(listed));
   const before = listed.value.filter(staysUp);
   const target = step === "stop" ? 0 : spare(before, busy, replicas);
-  if (target >= salads.replicas) {
+  if (step === "scale_down" && target >= salads.replicas) {
     return await giveUp(
       "the deletion costs of busy instances are no higher than those of idle ones: SaladCloud could take them",
     );
