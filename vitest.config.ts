@@ -56,6 +56,7 @@ export default defineConfig(async () => ({
           include: [
             "test/tools/**/*.test.ts",
             "test/engine/**/*.test.ts",
+            "test/scaling/**/*.test.ts",
             "test/webhooks/**/*.test.ts",
             "test/simulation/**/*.test.ts",
             "test/salad/**/*.test.ts",

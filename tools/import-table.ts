@@ -11,7 +11,7 @@ const layers = [
   ["env", "db", "http"],
   ["webhooks"],
   ["group", "storage", "salad"],
-  ["middleware"],
+  ["middleware", "scaling"],
   ["routes", "cron"],
   ["app"],
   ["index"],

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { JobStatus } from "./job.ts";
 import { limits } from "./limits.ts";
+import { ScalingAction } from "./scaling.ts";
 import { Id, wholeNumber } from "./text.ts";
 import { Time } from "./time.ts";
 
@@ -49,6 +50,17 @@ export const GroupSummary = GroupPause.extend({
       max_replicas: z.int().describe("Instances that the group has at most"),
       idle_threshold_seconds: z.int().describe("Seconds for which a job that has ended still counts"),
       updated: Time.describe("When the rule was last changed"),
+      paused: z.boolean().describe("The rule changes nothing for now"),
+      last_decision: z
+        .object({
+          at: Time.describe("When it was made"),
+          action: ScalingAction.describe("What was done, or tried"),
+          replicas_after: z.int().nullable().describe("Replicas from then on; null: as before, or not known"),
+          reason: z.string().describe("Why, in words"),
+          error: z.string().nullable().describe("What went wrong; null: nothing"),
+        })
+        .nullable()
+        .describe("The last decision that changed something or failed; null: there was none"),
     })
     .nullable()
     .describe("Its scaling rule; null: none"),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
 import { Id, text, wholeNumber } from "./text.ts";
+import { Time } from "./time.ts";
 
 const Replicas = z.int().min(0).max(limits.replicas);
 const IdleThresholdSeconds = z.int().min(0).max(limits.idleThresholdSeconds);
@@ -116,3 +117,83 @@ export const RuleOwnerQuery = z.object({
   ),
 });
 export type RuleOwnerQuery = z.infer<typeof RuleOwnerQuery>;
+
+/** What a decision was made from, as far as it got. */
+export const ScalingInputs = z
+  .object({
+    pending: z.int().describe("Jobs that wait; counted up to a bound, as the next"),
+    running: z.int().describe("Jobs that run"),
+    ended: z.int().describe("Jobs that ended within `idle_threshold_seconds`"),
+    min_replicas: z.int().describe("The rule's minimum"),
+    max_replicas: z.int().describe("The rule's maximum"),
+    jobs_per_replica: z.int().describe("Jobs that one instance runs at once"),
+    status: z.string().describe("The group's, on SaladCloud"),
+    replicas: z.int().describe("What the group was asked to have; of a stopped one: will have"),
+    instances: z
+      .object({
+        allocating: z.int().describe("Without a node yet"),
+        creating: z.int().describe("On their way"),
+        running: z.int().describe("Running"),
+        stopping: z.int().describe("On their way out"),
+      })
+      .describe("By state, as SaladCloud counts them"),
+    quota_replicas: z.int().describe("Replicas that the organization's quota leaves to this group"),
+    busy_nodes: z.int().describe("Nodes that hold a lease: no fewer replicas than these"),
+    machine_id: z.string().describe("The node in whose place another one was asked for"),
+    instance_id: z.string().describe("Its instance"),
+  })
+  .partial();
+export type ScalingInputs = z.infer<typeof ScalingInputs>;
+
+/** One decision on a rule. */
+export const ScalingDecision = z.object({
+  at: Time.describe("When it was made"),
+  trigger: ScalingTrigger.describe(
+    "What made the autoscaler look: the minute's cron, a submission, a person",
+  ),
+  action: ScalingAction.describe("What it did, or tried; `none`: everything stays as it is"),
+  inputs: ScalingInputs.describe("What it was made from"),
+  wanted: z
+    .int()
+    .nullable()
+    .describe(
+      "Replicas that the queue asks for, within the bounds and the quota; null: it did not get so far",
+    ),
+  replicas_before: z.int().nullable().describe("Replicas that the group had; null: not known"),
+  replicas_after: z
+    .int()
+    .nullable()
+    .describe("Replicas that it has from then on; null: as before, or not known"),
+  reason: z.string().describe("Why, in words"),
+  error: z.string().nullable().describe("What went wrong; null: nothing"),
+});
+export type ScalingDecision = z.infer<typeof ScalingDecision>;
+
+export const EvaluationQuery = RuleOwnerQuery.extend({
+  dry_run: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("`true`: only tell what would be done now, and why"),
+});
+export type EvaluationQuery = z.infer<typeof EvaluationQuery>;
+
+/** A decision of the history: it changed something, or failed. */
+export const ScalingHistoryEvent = ScalingDecision.extend({
+  id: z.int().describe("Rises with each event"),
+});
+export type ScalingHistoryEvent = z.infer<typeof ScalingHistoryEvent>;
+
+export const ScalingHistoryQuery = RuleOwnerQuery.extend({
+  cursor: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional().describe("`next_cursor` of the page before"),
+  limit: wholeNumber(1, limits.groupPage).default(50).describe("Events of one page, at most"),
+});
+export type ScalingHistoryQuery = z.infer<typeof ScalingHistoryQuery>;
+
+export const ScalingHistory = z.object({
+  _count: z.int().describe("Length of this page"),
+  events: z
+    .array(ScalingHistoryEvent)
+    .describe("Newest first; the last 1,000 are kept, as long as ended jobs are"),
+  next_cursor: z.int().nullable().describe("There may be more; null: this was the last page"),
+});
+export type ScalingHistory = z.infer<typeof ScalingHistory>;

@@ -20,6 +20,10 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
   if (repeated) return repeatClaim(ctx, repeated, request);
 
   const poll = ctx.polls.note(request, ctx.ports.nowMs());
+  if (isHeld(ctx, request)) {
+    poll.foundNothing = true;
+    return { ok: true, job: null };
+  }
   let lifted = false;
   for (let tried = 0; tried < maxCandidates; tried++) {
     const candidate = await ctx.head.take(
@@ -39,6 +43,13 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
     if (ctx.rows.has(candidate.id)) continue;
     // Another machine came with the same claim id meanwhile: it is spent.
     if (request.claimId !== undefined && ctx.rows.byClaim(request.claimId)) return { ok: true, job: null };
+
+    // Held since the choice: no row comes to be after a hold has been answered. The job is the next one's.
+    if (isHeld(ctx, request)) {
+      ctx.head.invalidate();
+      poll.foundNothing = true;
+      return { ok: true, job: null };
+    }
 
     const nowMs = ctx.ports.nowMs();
     const row: LeaseRow = {
@@ -92,6 +103,11 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
     }
   }
   return unavailable;
+}
+
+/** Whether the machine may be about to lose its instance (grant-hold.ts). */
+function isHeld({ hold, rows, ports }: GroupContext, request: ClaimRequest): boolean {
+  return hold.refuses(request, () => rows.machinesBusy().has(request.machineId), ports.nowMs());
 }
 
 async function repeatClaim(ctx: GroupContext, row: LeaseRow, request: ClaimRequest): Promise<ClaimAnswer> {

@@ -71,7 +71,24 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
   }
 
   jobsAdded(key: protocol.GroupKey, priority: number, count?: number) {
-    return this.#engine.jobsAdded(key, priority, count);
+    return this.#engine.jobsAdded(key, priority, count, () => this.#sockets.seen());
+  }
+
+  holdGrants(key: protocol.GroupKey, operationId: string, untilMs: number, renew?: boolean) {
+    return this.#engine.holdGrants(key, operationId, untilMs, renew);
+  }
+
+  grantHold(key: protocol.GroupKey) {
+    return this.#engine.grantHold(key);
+  }
+
+  narrowHold(
+    key: protocol.GroupKey,
+    operationId: string,
+    doomed: { instances: protocol.DoomedInstance[]; untilMs: number },
+    pending: number,
+  ) {
+    return this.#engine.narrowHold(key, operationId, doomed, pending);
   }
 
   paused(key: protocol.GroupKey) {

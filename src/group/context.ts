@@ -1,3 +1,4 @@
+import type { GrantHold } from "./grant-hold.ts";
 import type { Intents } from "./intents.ts";
 import type { LeaseRows } from "./lease-rows.ts";
 import type { Polls } from "./polls.ts";
@@ -14,6 +15,7 @@ export interface GroupContext {
   intents: Intents;
   head: QueueHead;
   polls: Polls;
+  hold: GrantHold;
   /** Makes sure that the alarm rings at `atMs` or before. */
   armAlarm(atMs: number): void;
 }

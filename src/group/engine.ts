@@ -8,6 +8,7 @@ import { nextAlarmMs, onAlarm } from "./alarm.ts";
 import { cancel, purge } from "./cancel.ts";
 import { claim } from "./claim.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
+import { GrantHold } from "./grant-hold.ts";
 import { Intents } from "./intents.ts";
 import { LeaseRows } from "./lease-rows.ts";
 import { Polls } from "./polls.ts";
@@ -21,12 +22,16 @@ import { agentsOf } from "./status.ts";
 
 /** Rings again even if the handler dies before it has computed when to. */
 const fallbackAlarmMs = 30_000;
+/** However many jobs come: so often it is told that nobody is there to take them. */
+const unattendedEveryMs = 20_000;
 
 export class Engine implements protocol.GroupApi {
   readonly #ctx: GroupContext;
   readonly #ports: Ports;
   /** What the alarm is known to be set to in this life; null: not known. */
   #alarmMs: number | null = null;
+  /** When it was last told that nobody takes the jobs that come. */
+  #unattendedToldMs = Number.NEGATIVE_INFINITY;
   /** Claims under way by claim id: a repeat joins instead of taking a second job. */
   readonly #claims = new Map<string, Promise<protocol.ClaimAnswer>>();
 
@@ -39,6 +44,7 @@ export class Engine implements protocol.GroupApi {
       intents: new Intents(ports, rows, (ended) => afterEnd(this.#ctx, ended)),
       head: new QueueHead(ports.d1, ports.nowMs),
       polls: new Polls(ports.nowMs()),
+      hold: new GrantHold(ports.sql),
       armAlarm: (atMs) => this.#armAlarm(atMs),
     };
     // What an earlier life left open is looked at soon; and a lost alarm comes back.
@@ -103,9 +109,58 @@ export class Engine implements protocol.GroupApi {
     };
   }
 
-  async jobsAdded(_key: protocol.GroupKey, priority: number, count = 1): Promise<void> {
+  /** `sockets`: those that the object keeps, if any. */
+  async jobsAdded(
+    key: protocol.GroupKey,
+    priority: number,
+    count = 1,
+    sockets: () => protocol.SocketSeen[] = () => [],
+  ): Promise<protocol.AddedAnswer> {
     this.#ctx.head.noteAdded(priority);
     this.#ports.agents?.wake(count);
+    const nowMs = this.#ports.nowMs();
+    if (nowMs - this.#unattendedToldMs < unattendedEveryMs) return { unattended: false };
+    const unattended = await this.#isUnattended(key, nowMs, sockets);
+    if (unattended) this.#unattendedToldMs = nowMs;
+    return { unattended };
+  }
+
+  async holdGrants(
+    _key: protocol.GroupKey,
+    operationId: string,
+    untilMs: number,
+    renew = false,
+  ): Promise<protocol.HoldAnswer> {
+    const { hold, rows, ports } = this.#ctx;
+    const nowMs = ports.nowMs();
+    if (renew && hold.choosing(nowMs)?.operationId !== operationId) return { ok: false };
+    hold.choose(operationId, untilMs, nowMs);
+    const busy = rows.machinesBusy();
+    const unnamed = busy.get(null) ?? 0;
+    return { ok: true, busyMachineIds: [...busy.keys()].filter((id) => id !== null), unnamed };
+  }
+
+  async grantHold(_key: protocol.GroupKey): Promise<{ operationId: string } | null> {
+    const choosing = this.#ctx.hold.choosing(this.#ports.nowMs());
+    return choosing === null ? null : { operationId: choosing.operationId };
+  }
+
+  async narrowHold(
+    _key: protocol.GroupKey,
+    operationId: string,
+    { instances, untilMs }: { instances: protocol.DoomedInstance[]; untilMs: number },
+    pending: number,
+  ): Promise<boolean> {
+    const narrowed = this.#ctx.hold.narrow(operationId, instances, untilMs, this.#ports.nowMs());
+    if (narrowed && pending > 0) this.#ports.agents?.wake(pending);
+    return narrowed;
+  }
+
+  async #isUnattended(key: protocol.GroupKey, nowMs: number, sockets: () => protocol.SocketSeen[]) {
+    const { polls, rows, hold } = this.#ctx;
+    if (!hold.isOn(nowMs)) return !polls.any(nowMs) && rows.countHeld() === 0 && sockets().length === 0;
+    const { agents } = await this.status(key, sockets());
+    return agents.every(({ state }) => state === "draining");
   }
 
   async paused(_key: protocol.GroupKey): Promise<void> {
@@ -119,9 +174,15 @@ export class Engine implements protocol.GroupApi {
 
   /** `sockets`: those that the object keeps, if any. */
   async status(_key: protocol.GroupKey, sockets: protocol.SocketSeen[] = []): Promise<protocol.GroupNow> {
-    const { polls, rows, ports } = this.#ctx;
+    const { polls, rows, ports, hold } = this.#ctx;
     const nowMs = ports.nowMs();
-    const agents = agentsOf({ polls: polls.recent(nowMs), leases: rows.held(), sockets });
+    const seen = agentsOf({ polls: polls.recent(nowMs), leases: rows.held(), sockets });
+    const agents = hold.isOn(nowMs)
+      ? seen.map((agent): protocol.AgentStatus => {
+          const refused = hold.refuses(agent, () => agent.jobs.length > 0, nowMs);
+          return refused ? { ...agent, state: "draining" } : agent;
+        })
+      : seen;
     return { watchedSinceMs: polls.sinceMs, nowMs, agents };
   }
 

@@ -51,6 +51,12 @@ export class LeaseRows {
     return this.#read("WHERE phase = 'held'");
   }
 
+  /** Machines with a row of any phase; rows without a machine are under null. */
+  machinesBusy(): Map<string | null, number> {
+    const records = this.#sql.exec("SELECT machine_id, COUNT(*) AS n FROM leases GROUP BY machine_id");
+    return new Map(records.map(({ machine_id, n }) => [machine_id as string | null, n as number]));
+  }
+
   countHeld(): number {
     return Number(this.#sql.exec("SELECT COUNT(*) AS n FROM leases WHERE phase = 'held'")[0]?.n);
   }

@@ -50,6 +50,12 @@ export class Polls {
     return [...this.#pollers.values()].filter(({ lastMs }) => nowMs - lastMs <= pollWindowMs);
   }
 
+  /** Whether anybody asked within the window. */
+  any(nowMs: number): boolean {
+    const last = [...this.#pollers.values()].at(-1);
+    return last !== undefined && nowMs - last.lastMs <= pollWindowMs;
+  }
+
   /** All machines that poll; null while it is too early to know them all. */
   machines(nowMs: number): string[] | null {
     if (nowMs - this.sinceMs < pollWindowMs) return null;

@@ -128,6 +128,26 @@ export interface GroupNow {
   agents: AgentStatus[];
 }
 
+/** An instance that SaladCloud takes away. */
+export interface DoomedInstance {
+  machineId: string;
+  instanceId: string;
+}
+
+export type HoldAnswer =
+  /**
+   * `busyMachineIds`: those with a lease, or with a claim or an end that D1 has not confirmed yet. `unnamed`: such leases whose machine is not known.
+   */
+  | { ok: true; busyMachineIds: string[]; unnamed: number }
+  /** It was to be renewed, and is not that operation's any more. */
+  | { ok: false };
+
+/** What became of jobs that were added. */
+export interface AddedAnswer {
+  /** No agent that could take them was heard of lately. Told once in a while only. */
+  unattended: boolean;
+}
+
 export interface GroupApi {
   claim(key: GroupKey, request: ClaimRequest): Promise<ClaimAnswer>;
   /** In request order. */
@@ -147,13 +167,30 @@ export interface GroupApi {
    * Jobs were added: the highest priority among them, and how many they are (default 1). A hint: losing it delays a
    * claim's view by 2 s at most, and leaves waiting agents to their next poll.
    */
-  jobsAdded(key: GroupKey, priority: number, count?: number): Promise<void>;
+  jobsAdded(key: GroupKey, priority: number, count?: number): Promise<AddedAnswer>;
   /** D1 hands out nothing of this group from now on. A hint, as is the next: the claim's fence decides. */
   paused(key: GroupKey): Promise<void>;
   /** It does again: so many jobs could be handed out, wakes as many agents. */
   resumed(key: GroupKey, available: number): Promise<void>;
   /** Who is there. Writes nothing, asks D1 nothing. */
   status(key: GroupKey): Promise<GroupNow>;
+  /**
+   * From this answer until `untilMs` (half an hour at most) no machine without a lease gets one: whatever SaladCloud takes away of those that have
+   * none, no attempt is lost. `renew`: only if it is this operation's already.
+   */
+  holdGrants(key: GroupKey, operationId: string, untilMs: number, renew?: boolean): Promise<HoldAnswer>;
+  /** Whose hold lasts; null: nobody's. */
+  grantHold(key: GroupKey): Promise<{ operationId: string } | null>;
+  /**
+   * The others may claim again, and as many are woken as there are pending jobs; these get no lease until then. False: the hold is over, or another
+   * operation's.
+   */
+  narrowHold(
+    key: GroupKey,
+    operationId: string,
+    doomed: { instances: DoomedInstance[]; untilMs: number },
+    pending: number,
+  ): Promise<boolean>;
   reconcile(key: GroupKey, running: RunningJob[]): Promise<Mended>;
 }
 

@@ -6,6 +6,8 @@ export type LogEvent =
   | "request"
   /** A group's object was not told of new jobs; the next claim finds them within 2 s all the same. */
   | "jobs_added_hint_lost"
+  /** Jobs came to a group without agents, and the autoscaler could not look; the minute's pass will. */
+  | "scaling_on_submission_failed"
   /** Salad did not say whether a key is good; known callers go on, others wait. */
   | "salad_unavailable"
   /** The keys that sign nodes' tokens could not be fetched; those at hand go on. */

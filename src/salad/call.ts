@@ -24,24 +24,62 @@ const Problem = z.object({ title: z.string().nullish(), detail: z.string().nulli
 
 /** GETs `path` (with its slash, of names already checked) and expects a 200 with JSON of that schema. */
 export async function getFromSalad<Schema extends z.ZodType>(
-  { apiUrl, apiKey }: SaladAccess,
+  access: SaladAccess,
   path: string,
   schema: Schema,
 ): Promise<SaladAnswer<z.infer<Schema>>> {
+  const request = { method: "GET", headers: { Accept: "application/json" } };
+  return await call(access, path, request, (status, text, isHtml) => {
+    if (status !== 200) return null;
+    if (text === null) return unavailable(`an answer of more than ${answerBytes} bytes`, status);
+    return parsed(text, isHtml, schema);
+  });
+}
+
+/** Asks for a change and expects a 200 or 202, whose body says nothing that the next GET would not. `unavailable` leaves open whether it was made. */
+export async function changeAtSalad(
+  access: SaladAccess,
+  method: "POST" | "PATCH",
+  path: string,
+  mergePatch?: Record<string, unknown>,
+): Promise<SaladAnswer<null>> {
+  const body =
+    mergePatch === undefined
+      ? {}
+      : {
+          body: JSON.stringify(mergePatch),
+          // The only type of body that Salad documents for it.
+          headers: { "Content-Type": "application/merge-patch+json" },
+        };
+  return await call(access, path, { method, ...body }, (status, _text, isHtml) =>
+    status !== 200 && status !== 202
+      ? null
+      : isHtml
+        ? unavailable(`${status} with HTML`, status)
+        : { ok: true, value: null },
+  );
+}
+
+/** `successOf`: what a status with that text means; null: it is an error. */
+async function call<T>(
+  { apiUrl, apiKey }: SaladAccess,
+  path: string,
+  { headers, ...request }: { method: string; body?: string; headers?: Record<string, string> },
+  successOf: (status: number, text: string | null, isHtml: boolean) => SaladAnswer<T> | null,
+): Promise<SaladAnswer<T>> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     // A redirect would carry the key to wherever it points.
     const response = await fetch(`${apiUrl}${path}`, {
-      headers: { "Salad-Api-Key": apiKey, Accept: "application/json" },
+      ...request,
+      headers: { "Salad-Api-Key": apiKey, ...headers },
       redirect: "manual",
       signal,
     });
     const { status } = response;
-    const text = await readTextAtMost(response.body, status === 200 ? answerBytes : errorBytes);
+    const text = await readTextAtMost(response.body, status < 300 ? answerBytes : errorBytes);
     const isHtml = looksLikeHtml(response.headers.get("content-type"), text);
-    if (status !== 200) return refusalOf(status, isHtml, text, apiKey);
-    if (text === null) return unavailable(`an answer of more than ${answerBytes} bytes`, status);
-    return parsed(text, isHtml, schema);
+    return successOf(status, text, isHtml) ?? refusalOf(status, isHtml, text, apiKey);
   } catch {
     // What was thrown may quote the request, hence our own words.
     return unavailable(signal.aborted ? `no answer within ${timeoutMs / 1000} s` : "no connection");

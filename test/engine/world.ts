@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import type { D1Port } from "../../src/db/d1-port.ts";
 import type { SqlRecord } from "../../src/db/job-record.ts";
 import type { Statement } from "../../src/db/statement.ts";
 import { Engine } from "../../src/group/engine.ts";
@@ -91,6 +92,9 @@ export class World {
       },
     });
   }
+
+  /** D1 for others than the engine: the same faults. */
+  readonly d1Port: D1Port = { batch: (statements) => this.#batch(statements) };
 
   async #batch(statements: Statement[]): Promise<SqlRecord[][]> {
     // D1 is never reached in the step that calls it.

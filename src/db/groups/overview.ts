@@ -27,7 +27,8 @@ export function listGroups(userId: string, after: string, limit: number): Statem
 
 /**
  * One group: its jobs by status, each counted up to `countLimit` + 1; the oldest that waits; what was set. Always one row. Reads up to
- * 5 × (`countLimit` + 1) rows of an index. Indexes: jobs_by_user_group_status, the keys of groups and scaling_rules.
+ * 5 × (`countLimit` + 1) rows of an index. Indexes: jobs_by_user_group_status, the keys of groups and scaling_rules,
+ * scaling_events_by_rule.
  */
 export function readGroup(userId: string, containerGroupId: string, countLimit: number): Statement {
   const ofGroup = "user_id = ?1 AND container_group_id = ?2";
@@ -40,7 +41,9 @@ export function readGroup(userId: string, containerGroupId: string, countLimit: 
             (SELECT created FROM jobs INDEXED BY jobs_by_user_group_status
               WHERE ${ofGroup} AND status = 'pending' ORDER BY created LIMIT 1) AS oldest_pending,
             (SELECT paused FROM groups WHERE ${ofGroup}) AS paused,
-            r.min_replicas, r.max_replicas, r.idle_threshold_seconds, r.updated
+            r.min_replicas, r.max_replicas, r.idle_threshold_seconds, r.updated, r.paused AS scaling_paused,
+            (SELECT json_object('at', at, 'action', action, 'replicas_after', replicas_after, 'reason', reason, 'error', error)
+              FROM scaling_events WHERE ${ofGroup} ORDER BY seq DESC LIMIT 1) AS last_decision
           FROM (SELECT 1) LEFT JOIN scaling_rules r ON r.user_id = ?1 AND r.container_group_id = ?2`,
     params: [userId, containerGroupId, countLimit + 1],
   };
@@ -55,6 +58,9 @@ export interface GroupRecord extends Record<JobStatus, number> {
   max_replicas: number | null;
   idle_threshold_seconds: number | null;
   updated: number | null;
+  scaling_paused: number | null;
+  /** JSON of the rule's last event; null: there is none. */
+  last_decision: string | null;
 }
 
 /** The counts of a row of `readGroup`, cut at `countLimit`, and which of them were. */

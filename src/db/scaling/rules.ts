@@ -22,13 +22,18 @@ export interface ScalingRuleRecord {
   updated: number;
 }
 
-/** Writes nothing when the user has a rule for that group: no row comes back. Index: the key of scaling_rules. */
+/**
+ * Writes nothing when the group has a rule already, whosever it is: no row comes back. Two users' rules would pull one group of SaladCloud to and
+ * fro. Walks the key, as `readOwners` does: rules are made rarely.
+ */
 export function insertRule(rule: Omit<ScalingRuleRow, "updated" | "scaledUp" | "scaledDown">): Statement {
   return {
     sql: `INSERT INTO scaling_rules (user_id, container_group_id, org_name, project_name, container_group_name,
             min_replicas, max_replicas, idle_threshold_seconds, created, updated,
             jobs_per_replica, scale_up_cooldown, scale_down_cooldown, paused)
-          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING RETURNING *`,
+          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13
+          WHERE NOT EXISTS (SELECT 1 FROM scaling_rules WHERE container_group_id = ?2)
+          ON CONFLICT DO NOTHING RETURNING *`,
     params: [
       ...[rule.userId, rule.containerGroupId, rule.orgName, rule.projectName, rule.containerGroupName],
       ...[rule.minReplicas, rule.maxReplicas, rule.idleThresholdSeconds, rule.created],

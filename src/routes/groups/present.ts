@@ -23,7 +23,22 @@ function scalingOf(record: GroupRecord): GroupSummary["scaling"] {
   if (min_replicas === null || max_replicas === null || idle_threshold_seconds === null || updated === null) {
     return null;
   }
-  return { min_replicas, max_replicas, idle_threshold_seconds, updated: iso(updated) };
+  return {
+    ...{ min_replicas, max_replicas, idle_threshold_seconds },
+    updated: iso(updated),
+    paused: record.scaling_paused === 1,
+    last_decision: lastDecisionOf(record),
+  };
+}
+
+type Scaling = NonNullable<GroupSummary["scaling"]>;
+
+function lastDecisionOf({ last_decision }: GroupRecord): Scaling["last_decision"] {
+  if (last_decision === null) return null;
+  const { at, ...last } = JSON.parse(last_decision) as Omit<NonNullable<Scaling["last_decision"]>, "at"> & {
+    at: number;
+  };
+  return { at: iso(at), ...last };
 }
 
 export function presentAgent(agent: AgentStatus): SeenAgent {

@@ -18,10 +18,13 @@ import { type EncodedJob, encodeJob, insertJobs, type NewJob } from "../../db/jo
 import { prepare } from "../../db/prepare.ts";
 import type { Statement } from "../../db/statement.ts";
 import { configOf, hasManagedStorage } from "../../env.ts";
+import type { GroupKey } from "../../group/protocol.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { groupOf, ownKey } from "../../middleware/group.ts";
 import { describeError, log } from "../../middleware/log.ts";
+import { Scaler } from "../../scaling/scaler.ts";
+import { scalingPorts } from "../../scaling/worker-ports.ts";
 import { problemOfTarget } from "../../webhooks/target.ts";
 import { fieldOf } from "../invalid-request.ts";
 import { firstResult, type Keyed, keyedOf } from "./idempotency.ts";
@@ -161,11 +164,21 @@ async function tellGroups(c: Context<AppEnv>, jobs: NewJob[]): Promise<void> {
   }
   const told = [...added].slice(0, maxGroupsTold).map(async ([containerGroupId, { priority, count }]) => {
     const key = ownKey(c, containerGroupId);
-    await groupOf(c, key).jobsAdded(key, priority, count);
+    const { unattended } = await groupOf(c, key).jobsAdded(key, priority, count);
+    if (unattended) await scaleUp(c, key);
   });
   for (const outcome of await Promise.allSettled(told)) {
     if (outcome.status === "rejected") {
       log("warning", "jobs_added_hint_lost", { error: describeError(outcome.reason) });
     }
+  }
+}
+
+/** Nobody is there to take them: the autoscaler looks at once, if the group has a rule. Otherwise the minute's pass does. */
+async function scaleUp(c: Context<AppEnv>, key: GroupKey): Promise<void> {
+  try {
+    await new Scaler(scalingPorts(c.env)).submitted(key);
+  } catch (error) {
+    log("warning", "scaling_on_submission_failed", { error: describeError(error) });
   }
 }

@@ -30,7 +30,7 @@ export const createScalingRule = operation(route, async (c) => {
   const { userId, role } = c.var.principal;
   const { orgName, projectName } = placeOf(c, rule);
   const known = await prepare(c.env.DB, readRule(userId, rule.container_group_id)).first();
-  if (known) throw taken();
+  if (known) throw taken(known);
 
   const groups = await groupsOf(c, orgName, projectName);
   const group = groups.find(({ id }) => id === rule.container_group_id);
@@ -61,12 +61,16 @@ export const createScalingRule = operation(route, async (c) => {
     [insert, ...record].map((statement) => prepare(c.env.DB, statement)),
   );
   const made = inserted?.results[0];
-  if (!made) throw taken();
+  if (!made) throw taken(await prepare(c.env.DB, readRule(userId, rule.container_group_id)).first());
   return c.json(presentRule(made), 201);
 });
 
-const taken = () =>
-  new ApiError("invalid_request", { problem: "has a scaling rule already", field: "container_group_id" });
+/** `own`: the caller's rule for the group, if it is his. Whose else it is, is not told. */
+const taken = (own: unknown) =>
+  new ApiError("invalid_request", {
+    problem: own ? "has a scaling rule already" : "has a scaling rule of another user already",
+    field: "container_group_id",
+  });
 
 /** The credential's organization and project; the admin, who has none, names them. */
 function placeOf(c: Context<AppEnv>, rule: NewScalingRule): { orgName: string; projectName: string } {

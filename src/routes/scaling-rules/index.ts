@@ -3,6 +3,8 @@ import { createRouter } from "../operation.ts";
 import { clearAllScalingRules } from "./clear.ts";
 import { createScalingRule } from "./create.ts";
 import { deleteScalingRule } from "./delete.ts";
+import { evaluateScalingRule } from "./evaluate.ts";
+import { listScalingEvents } from "./events.ts";
 import { getScalingRule } from "./get.ts";
 import { listAllScalingRules } from "./list.ts";
 import { updateScalingRule } from "./update.ts";
@@ -13,5 +15,7 @@ export const scalingRules = createRouter().openapiRoutes([
   getScalingRule,
   updateScalingRule,
   deleteScalingRule,
+  listScalingEvents,
+  evaluateScalingRule,
   clearAllScalingRules,
 ]);

@@ -237,6 +237,8 @@ const cases: Record<string, () => Try[]> = {
   "GET /scaling-rules/:id": () => [{ status: 404, id: group, query: `?user_id=${victim.id}` }],
   "PATCH /scaling-rules/:id": () => [{ status: 404, id: group, body: { min_replicas: 1 } }],
   "DELETE /scaling-rules/:id": () => [{ status: 404, id: group, query: `?user_id=${victim.id}` }],
+  "GET /scaling-rules/:id/events": () => [{ status: 404, id: group, query: `?user_id=${victim.id}` }],
+  "POST /scaling-rules/:id/evaluate": () => [{ status: 404, id: group, query: `?user_id=${victim.id}` }],
   "DELETE /scaling-rules": forAdmin,
 
   "GET /container-groups": () => [{ status: 200 }, { status: 403, query: `?user_id=${victim.id}` }],

@@ -167,7 +167,9 @@ test("the list: groups with jobs, a pause or a rule, each once, page by page", a
   for (const group of ["b", "d", "d", "f"]) await submit(key, { container_group_id: group });
   for (const group of ["a", "d"]) await send("POST", `/container-groups/${group}/pause`, { key });
   await env.DB.prepare(
-    `INSERT INTO scaling_rules VALUES (?1, 'c', 'o', 'p', 'n', 1, 5, 60, 1, 2), (?1, 'b', 'o', 'p', 'n', 0, 9, 60, 1, 2)`,
+    `INSERT INTO scaling_rules (user_id, container_group_id, org_name, project_name, container_group_name,
+       min_replicas, max_replicas, idle_threshold_seconds, created, updated, paused)
+     VALUES (?1, 'c', 'o', 'p', 'n', 1, 5, 60, 1, 2, 1), (?1, 'b', 'o', 'p', 'n', 0, 9, 60, 1, 2, 0)`,
   )
     .bind(id)
     .run();
@@ -181,11 +183,11 @@ test("the list: groups with jobs, a pause or a rule, each once, page by page", a
   expect(b).toMatchObject({
     paused: null,
     jobs: { pending: 1 },
-    scaling: { min_replicas: 0, max_replicas: 9 },
+    scaling: { min_replicas: 0, max_replicas: 9, paused: false, last_decision: null },
   });
   expect(c).toMatchObject({
     jobs: { pending: 0 },
-    scaling: { idle_threshold_seconds: 60, updated: "1970-01-01T00:00:00.002Z" },
+    scaling: { idle_threshold_seconds: 60, updated: "1970-01-01T00:00:00.002Z", paused: true },
   });
   expect(d).toMatchObject({ paused: expect.any(String), jobs: { pending: 2 } });
 

@@ -103,6 +103,7 @@ describe("jobs of a batch tell each of their groups once: the highest priority, 
     const told: unknown[] = [];
     const jobsAdded: GroupApi["jobsAdded"] = async ({ containerGroupId }, priority, count) => {
       told.push([containerGroupId, priority, count]);
+      return { unattended: false };
     };
     const jobs = [
       submission({ container_group_id: "a", priority: -5 }),

@@ -68,6 +68,10 @@ describe("POST /scaling-rules", () => {
     expect(body).toEqual({
       container_group_id: caller.groupId,
       ...bounds,
+      jobs_per_replica: 1,
+      scale_up_cooldown_seconds: 0,
+      scale_down_cooldown_seconds: 900,
+      paused: false,
       org_name: caller.organization,
       project_name: "default",
       container_group_name: "trainers",
@@ -324,7 +328,7 @@ describe("whose rule it is", () => {
     stranger = await newCaller();
   });
 
-  test("another user neither sees, changes nor removes it, nor is in its way", async () => {
+  test("another user neither sees, changes nor removes it, nor makes a second one for its group", async () => {
     const rule = (await create()).body;
     expect((await read<ErrorBody>(stranger.key)).status).toBe(404);
     expect((await change<ErrorBody>({ max_replicas: 9 }, stranger.key)).status).toBe(404);
@@ -338,9 +342,13 @@ describe("whose rule it is", () => {
     expect((await read()).body).toEqual(rule);
 
     const token = await newToken(stranger.userId, caller.organization);
-    const theirs = await create({ max_replicas: 9 }, { key: token.key });
-    expect([theirs.status, theirs.body.user_id]).toEqual([201, stranger.userId]);
+    const theirs = await create<ErrorBody>({ max_replicas: 9 }, { key: token.key });
+    expect([theirs.status, theirs.body.field]).toEqual([400, "container_group_id"]);
+    expect(theirs.body.message).toContain("another user");
+    expect(JSON.stringify(theirs.body)).not.toContain(caller.userId);
     expect((await read()).body).toEqual(rule);
+    await remove();
+    expect((await create({ max_replicas: 9 }, { key: token.key })).body.user_id).toBe(stranger.userId);
   });
 
   test("the admin sees, changes and removes anybody's", async () => {
@@ -352,10 +360,22 @@ describe("whose rule it is", () => {
     expect((await remove(adminKey)).status).toBe(404);
   });
 
-  test("the admin says whose, where several users have one", async () => {
-    await create();
+  test("of two users at once, one makes the rule of a group", async () => {
     const token = await newToken(stranger.userId, caller.organization);
-    await create({}, { key: token.key });
+    const both = await Promise.all([create(), create({}, { key: token.key })]);
+    expect(both.map(({ status }) => status).sort()).toEqual([201, 400]);
+  });
+
+  test("the admin says whose, where several users have one since earlier versions", async () => {
+    await create();
+    await env.DB.prepare(
+      `INSERT INTO scaling_rules (user_id, container_group_id, org_name, project_name, container_group_name,
+         min_replicas, max_replicas, idle_threshold_seconds, created, updated)
+       SELECT ?1, container_group_id, org_name, project_name, container_group_name, 1, 3, 300, created, updated
+       FROM scaling_rules WHERE container_group_id = ?2`,
+    )
+      .bind(stranger.userId, caller.groupId)
+      .run();
     const unclear = await change<ErrorBody>({ max_replicas: 9 }, adminKey);
     expect([unclear.status, unclear.body.field]).toEqual([400, "user_id"]);
     const clear = await change({ max_replicas: 9 }, adminKey, `?user_id=${stranger.userId}`);
@@ -389,7 +409,8 @@ describe("whose rule it is", () => {
   test("a user who is removed leaves none behind, nor what was known of his groups", async () => {
     await create();
     const named = { org_name: caller.organization, project_name: "default" };
-    const admins = await create(named, { key: adminKey });
+    const { id } = await salad.addGroup({ organization: caller.organization, name: "admins" });
+    const admins = await create({ ...named, container_group_id: id }, { key: adminKey });
     expect((await send("DELETE", "/users", { key: adminKey })).status).toBe(204);
     expect((await list(adminKey)).rules).toEqual([admins.body]);
     expect(await knownGroups(caller.userId)).toEqual([]);

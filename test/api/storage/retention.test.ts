@@ -190,8 +190,8 @@ test("many are removed in steps, the oldest end first", async () => {
   await env.DB.prepare("UPDATE jobs SET status = 'failed', failed = seq WHERE user_id = ?1")
     .bind(user.id)
     .run();
-  expect(await purge(env)).toEqual({ jobs: 450, keys: 0 });
-  expect(await purge(env)).toEqual({ jobs: 0, keys: 0 });
+  expect(await purge(env)).toEqual({ jobs: 450, keys: 0, scalingEvents: 0 });
+  expect(await purge(env)).toEqual({ jobs: 0, keys: 0, scalingEvents: 0 });
 });
 
 test("a step takes no more than its rows, and one job at least", () => {

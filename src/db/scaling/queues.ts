@@ -1,0 +1,86 @@
+/** What the autoscaler counts: the jobs of each rule's queue. Two statements for all rules of a page, however many they are. */
+import { limits } from "../../contract/index.ts";
+import type { Statement } from "../statement.ts";
+import type { ScalingRuleRecord } from "./rules.ts";
+
+/** Where counting ends: as soon as the rule's maximum is reached, roughly. A queue of a million jobs is not counted for the sake of three instances. */
+const rungs = [100, 2_000, limits.replicas * limits.renewals];
+/** Ended lately, in the whole deployment, the newest first. Of more, the oldest do not count. */
+const mostEnded = 20_000;
+
+const ofRule = "user_id = r.user_id AND container_group_id = r.container_group_id";
+
+function counted(index: string, status: string): string {
+  const upTo = (limit: number) =>
+    `(SELECT COUNT(*) FROM (SELECT 1 FROM jobs INDEXED BY ${index} WHERE ${ofRule} AND status = '${status}' LIMIT ${limit}))`;
+  const whens = rungs.map((rung) => `WHEN r.max_replicas * r.jobs_per_replica <= ${rung} THEN ${upTo(rung)}`);
+  return `CASE ${whens.join(" ")} END AS ${status}`;
+}
+
+const select = `SELECT r.*, ${counted("jobs_queue", "pending")}, ${counted("jobs_running", "running")} FROM scaling_rules r`;
+
+/** A rule with its queue; `ended` comes from `readEndedLately`. */
+export interface QueueRecord extends ScalingRuleRecord {
+  pending: number;
+  running: number;
+}
+
+export interface RuleKey {
+  user_id: string;
+  container_group_id: string;
+}
+
+/** Rules after that one, in the order of the key, that are not paused. Indexes: the key of scaling_rules; jobs_queue and jobs_running, which it reads nothing beside. */
+export function readQueues(after: RuleKey, limit: number): Statement {
+  return {
+    sql: `${select} WHERE r.paused = 0 AND (r.user_id, r.container_group_id) > (?1, ?2)
+          ORDER BY r.user_id, r.container_group_id LIMIT ?3`,
+    params: [after.user_id, after.container_group_id, limit],
+  };
+}
+
+/** One rule, paused or not. Indexes: as above. */
+export function readQueue(userId: string, containerGroupId: string): Statement {
+  return {
+    sql: `${select} WHERE r.user_id = ?1 AND r.container_group_id = ?2`,
+    params: [userId, containerGroupId],
+  };
+}
+
+export interface EndedRecord extends RuleKey {
+  ended: number;
+}
+
+/**
+ * Jobs that ended within their rule's `idle_threshold_seconds`, by rule; a rule without one has no row. Walks the ends since the longest
+ * threshold once, whatever queue they are of: few ends are in an hour, and an index of their own would cost each end a write.
+ * Indexes: jobs_ended, the key of scaling_rules.
+ */
+export function readEndedLately(nowMs: number): Statement {
+  return {
+    sql: `SELECT r.user_id, r.container_group_id, COUNT(*) AS ended
+          FROM (SELECT user_id, container_group_id, ended FROM jobs INDEXED BY jobs_ended
+                WHERE ended IS NOT NULL
+                  AND ended > ?1 - 1000 * (SELECT COALESCE(MAX(idle_threshold_seconds), 0) FROM scaling_rules)
+                ORDER BY ended DESC LIMIT ${mostEnded}) j
+          CROSS JOIN scaling_rules r ON r.user_id = j.user_id AND r.container_group_id = j.container_group_id
+          WHERE j.ended > ?1 - 1000 * r.idle_threshold_seconds
+          GROUP BY r.user_id, r.container_group_id`,
+    params: [nowMs],
+  };
+}
+
+/** The same of one rule. Indexes: the same. */
+export function readEndedLatelyOf(userId: string, containerGroupId: string, nowMs: number): Statement {
+  return {
+    sql: `SELECT r.user_id, r.container_group_id, COUNT(*) AS ended
+          FROM scaling_rules r
+          CROSS JOIN (SELECT user_id, container_group_id, ended FROM jobs INDEXED BY jobs_ended
+                WHERE ended IS NOT NULL AND ended > ?3 - 1000 * (SELECT COALESCE(MAX(idle_threshold_seconds), 0)
+                  FROM scaling_rules WHERE user_id = ?1 AND container_group_id = ?2)
+                ORDER BY ended DESC LIMIT ${mostEnded}) j
+          WHERE r.user_id = ?1 AND r.container_group_id = ?2
+            AND j.user_id = ?1 AND j.container_group_id = ?2`,
+    params: [userId, containerGroupId, nowMs],
+  };
+}

@@ -1,0 +1,51 @@
+/** Salad's API within the budget: waits for a request's turn, gives way on 429, asks a second time where that changes nothing. */
+import type { SaladAnswer } from "../salad/client.ts";
+import type { SaladPort, ScalingPorts } from "./ports.ts";
+
+/** Before a look that failed is repeated, and as much again at random. */
+const retryMs = 500;
+
+export type Asked = Pick<ScalingPorts, "budget" | "nowMs" | "sleep" | "random">;
+
+/** `untilMs`: whoever would have to wait longer for a request gets `unavailable` instead. */
+export function budgeted(
+  salad: SaladPort,
+  { budget, nowMs, sleep, random }: Asked,
+  what: "look" | "act",
+  untilMs: number,
+): SaladPort {
+  async function ask<T>(call: () => Promise<SaladAnswer<T>>): Promise<SaladAnswer<T>> {
+    for (;;) {
+      const taken = await budget.take(what);
+      if (taken.ok) break;
+      if (nowMs() + taken.waitMs > untilMs) return budgetSpent;
+      await sleep(taken.waitMs);
+    }
+    const answer = await call();
+    if (!answer.ok && answer.status === 429) await budget.exhausted();
+    return answer;
+  }
+  async function look<T>(call: () => Promise<SaladAnswer<T>>): Promise<SaladAnswer<T>> {
+    const answer = await ask(call);
+    // A 429 rests, a timeout has taken long enough, and the next minute asks again anyway.
+    if (answer.ok || (answer.status ?? 0) < 500) return answer;
+    await sleep(retryMs * (1 + random()));
+    return await ask(call);
+  }
+  return {
+    getGroup: (place) => look(() => salad.getGroup(place)),
+    listInstances: (place) => look(() => salad.listInstances(place)),
+    readQuota: (organization) => look(() => salad.readQuota(organization)),
+    setReplicas: (place, replicas) => ask(() => salad.setReplicas(place, replicas)),
+    startGroup: (place) => ask(() => salad.startGroup(place)),
+    stopGroup: (place) => ask(() => salad.stopGroup(place)),
+    reallocate: (place, instanceId) => ask(() => salad.reallocate(place, instanceId)),
+  };
+}
+
+/** No request was made. */
+export const budgetSpent = {
+  ok: false,
+  reason: "unavailable",
+  detail: "the requests that SaladCloud takes in a minute are used up",
+} as const;

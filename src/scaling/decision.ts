@@ -1,0 +1,50 @@
+/** One decision on a rule, and its place in the history. */
+import type { ScalingAction, ScalingInputs, ScalingTrigger } from "../contract/index.ts";
+import type { D1Port } from "../db/d1-port.ts";
+import { recordEvent } from "../db/scaling/events.ts";
+import type { Statement } from "../db/statement.ts";
+import type { GroupKey } from "../group/protocol.ts";
+import type { Looked, Queue } from "./look.ts";
+
+export interface Decision {
+  atMs: number;
+  trigger: ScalingTrigger;
+  action: ScalingAction;
+  inputs: ScalingInputs;
+  /** Null, as the next two: it did not get so far. */
+  wanted: number | null;
+  replicasBefore: number | null;
+  replicasAfter: number | null;
+  reason: string;
+  /** What went wrong; null: nothing. */
+  error: string | null;
+  /** Salad was asked and did not answer, or was not asked at all, for want of requests. Not part of the history. */
+  trouble?: "unanswered" | "untried";
+}
+
+export function inputsOf({ rule, ended }: Queue, looked: Looked): ScalingInputs {
+  const { pending, running, min_replicas, max_replicas, jobs_per_replica } = rule;
+  const known = { pending, running, ended, min_replicas, max_replicas, jobs_per_replica };
+  if (looked.kind !== "seen") return known;
+  const { group, facts } = looked;
+  return {
+    ...known,
+    status: group.status,
+    replicas: group.replicas,
+    ...(group.instances === null ? {} : { instances: group.instances }),
+    ...(facts.quotaReplicas === null ? {} : { quota_replicas: facts.quotaReplicas }),
+    ...(facts.busyNodes === null ? {} : { busy_nodes: facts.busyNodes }),
+  };
+}
+
+/** Writes it down, in one transaction with what goes with it. What changed nothing and failed at nothing is not written. */
+export async function keep(
+  d1: D1Port,
+  key: GroupKey,
+  decision: Decision,
+  beside: Statement[] = [],
+): Promise<void> {
+  const isNews = decision.action !== "none" || decision.error !== null;
+  const statements = [...(isNews ? recordEvent({ ...key, ...decision }) : []), ...beside];
+  if (statements.length > 0) await d1.batch(statements);
+}

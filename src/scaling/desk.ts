@@ -1,0 +1,65 @@
+/**
+ * What all who scale share, wherever they run: the budget of requests of the deployment's key, and whose turn it is on which group. Kept, so
+ * that neither an evicted isolate nor a deploy makes it forget.
+ */
+import { newBudget, type RequestBudget, refuseRequest, takeRequest } from "../domain/request-budget.ts";
+import type { BudgetPort, TurnsPort } from "./ports.ts";
+
+/** Twice what a decision takes at most: Salad's answers come within 10 s or not at all. */
+export const turnMs = 120_000;
+
+/** A Durable Object's `storage.kv`, or a map. */
+export interface DeskStore {
+  get(name: string): unknown;
+  put(name: string, value: unknown): void;
+  delete(name: string): void;
+}
+
+interface Turn {
+  operationId: string;
+  untilMs: number;
+}
+
+export class Desk implements BudgetPort, TurnsPort {
+  readonly #store: DeskStore;
+  readonly #nowMs: () => number;
+
+  constructor(store: DeskStore, nowMs: () => number) {
+    this.#store = store;
+    this.#nowMs = nowMs;
+  }
+
+  async take(what: "look" | "act"): Promise<{ ok: true } | { ok: false; waitMs: number }> {
+    const taken = takeRequest(this.#budget(), what, this.#nowMs());
+    if (!taken.ok) return taken;
+    this.#store.put(budgetName, taken.budget);
+    return { ok: true };
+  }
+
+  async exhausted(): Promise<void> {
+    this.#store.put(budgetName, refuseRequest(this.#budget(), this.#nowMs()));
+  }
+
+  async takeTurn(name: string, operationId: string): Promise<boolean> {
+    const nowMs = this.#nowMs();
+    const current = this.#turn(name);
+    if (current && current.operationId !== operationId && current.untilMs > nowMs) return false;
+    this.#store.put(turnName(name), { operationId, untilMs: nowMs + turnMs } satisfies Turn);
+    return true;
+  }
+
+  async endTurn(name: string, operationId: string): Promise<void> {
+    if (this.#turn(name)?.operationId === operationId) this.#store.delete(turnName(name));
+  }
+
+  #budget(): RequestBudget {
+    return (this.#store.get(budgetName) as RequestBudget | undefined) ?? newBudget(this.#nowMs());
+  }
+
+  #turn(name: string): Turn | undefined {
+    return this.#store.get(turnName(name)) as Turn | undefined;
+  }
+}
+
+const budgetName = "budget";
+const turnName = (name: string) => `turn ${name}`;

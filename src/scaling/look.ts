@@ -1,0 +1,101 @@
+/** What is known of a rule at one moment, and what is to be done about it. Changes nothing. */
+import type { D1Port } from "../db/d1-port.ts";
+import { type EndedRecord, type QueueRecord, readEndedLatelyOf, readQueue } from "../db/scaling/queues.ts";
+import { decideScaling, type ScalingChoice, type ScalingFacts } from "../domain/scaling.ts";
+import type { GroupKey } from "../group/protocol.ts";
+import type { SaladGroup, SaladPlace, SaladRefusal } from "../salad/client.ts";
+import type { SaladPort } from "./ports.ts";
+
+/** A rule with its queue, as D1 had it. */
+export interface Queue {
+  rule: QueueRecord;
+  ended: number;
+}
+
+/** Null: there is no such rule. */
+export async function readQueueOf(d1: D1Port, key: GroupKey, nowMs: number): Promise<Queue | null> {
+  const { userId, containerGroupId } = key;
+  const [rules, ended] = (await d1.batch([
+    readQueue(userId, containerGroupId),
+    readEndedLatelyOf(userId, containerGroupId, nowMs),
+  ])) as unknown as [QueueRecord[], EndedRecord[]];
+  const [rule] = rules;
+  return rule ? { rule, ended: ended[0]?.ended ?? 0 } : null;
+}
+
+export const keyOf = (rule: QueueRecord): GroupKey => ({
+  userId: rule.user_id,
+  containerGroupId: rule.container_group_id,
+});
+
+export const placeOf = (rule: QueueRecord): SaladPlace => ({
+  organization: rule.org_name,
+  project: rule.project_name,
+  group: rule.container_group_name,
+});
+
+export type Looked =
+  | { kind: "seen"; group: SaladGroup; facts: ScalingFacts; choice: ScalingChoice }
+  /** By Salad's word. */
+  | { kind: "gone"; why: string }
+  /** Salad did not tell. */
+  | { kind: "unknown"; refusal: SaladRefusal };
+
+export async function look(salad: SaladPort, { rule, ended }: Queue, nowMs: number): Promise<Looked> {
+  const place = placeOf(rule);
+  const answer = await salad.getGroup(place);
+  if (!answer.ok) {
+    return answer.reason === "refused" && answer.status === 404
+      ? { kind: "gone", why: "SaladCloud knows the container group no more" }
+      : { kind: "unknown", refusal: answer };
+  }
+  const group = answer.value;
+  // Its name was given to another: that one is not this rule's to scale.
+  if (group.id !== rule.container_group_id) {
+    return { kind: "gone", why: "SaladCloud has another container group of that name" };
+  }
+  const facts = factsOf({ rule, ended }, group, nowMs);
+  const choice = decideScaling(facts);
+  if (choice.step !== "start" && choice.step !== "scale_up") return { kind: "seen", group, facts, choice };
+  // Only who wants more asks what is left. Where it cannot be known, Salad's refusal will tell.
+  const quota = await salad.readQuota(place.organization);
+  if (!quota.ok) return { kind: "seen", group, facts, choice };
+  // What the group has counts as used, also while it is stopped.
+  const quotaReplicas = Math.max(0, quota.value.replicas - quota.value.used + group.replicas);
+  const bounded = { ...facts, quotaReplicas };
+  return { kind: "seen", group, facts: bounded, choice: decideScaling(bounded) };
+}
+
+function factsOf({ rule, ended }: Queue, group: SaladGroup, nowMs: number): ScalingFacts {
+  return {
+    rule: {
+      minReplicas: rule.min_replicas,
+      maxReplicas: rule.max_replicas,
+      jobsPerReplica: rule.jobs_per_replica,
+      scaleUpCooldownMs: rule.scale_up_cooldown * 1000,
+      scaleDownCooldownMs: rule.scale_down_cooldown * 1000,
+      paused: rule.paused === 1,
+      scaledUpMs: rule.scaled_up,
+      scaledDownMs: rule.scaled_down,
+    },
+    jobs: { pending: rule.pending, running: rule.running, ended },
+    group: { status: group.status, replicas: group.replicas },
+    busyNodes: null,
+    quotaReplicas: null,
+    nowMs,
+  };
+}
+
+/** Why Salad did not do or tell, in words. */
+export function why(refusal: SaladRefusal): string {
+  const { reason, status, detail } = refusal;
+  const said = detail ?? (status === undefined ? reason : `status ${status}`);
+  switch (reason) {
+    case "refused":
+      return `the deployment's SALAD_API_KEY does not reach it: ${said}`;
+    case "rejected":
+      return `SaladCloud refused: ${said}`;
+    case "unavailable":
+      return `SaladCloud did not answer: ${said}`;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * What the autoscaler needs from the world (docs/autoscaling.md). The Worker gives it D1, the groups' objects, Salad's API and the object
+ * that keeps its budget; tests and the simulated day give it Node's SQLite, the very engine of a group, and a clock that moves when told.
+ */
+import type { D1Port } from "../db/d1-port.ts";
+import type { GroupApi, GroupKey } from "../group/protocol.ts";
+import type { SaladAnswer, SaladGroup, SaladInstance, SaladPlace, SaladQuota } from "../salad/client.ts";
+
+/** The calls of Salad's API that the autoscaler makes, each one request; never rejects. Budget and backoff are not its business. */
+export interface SaladPort {
+  getGroup(place: SaladPlace): Promise<SaladAnswer<SaladGroup>>;
+  listInstances(place: SaladPlace): Promise<SaladAnswer<SaladInstance[]>>;
+  setReplicas(place: SaladPlace, replicas: number): Promise<SaladAnswer<null>>;
+  startGroup(place: SaladPlace): Promise<SaladAnswer<null>>;
+  stopGroup(place: SaladPlace): Promise<SaladAnswer<null>>;
+  reallocate(place: SaladPlace, instanceId: string): Promise<SaladAnswer<null>>;
+  readQuota(organization: string): Promise<SaladAnswer<SaladQuota>>;
+}
+
+/**
+ * Requests that Salad still takes from the deployment's key. `look`: whatever only wants to know leaves some for `act`, which finishes what
+ * has begun.
+ */
+export interface BudgetPort {
+  /** Takes one, or tells after how long there may be one. */
+  take(what: "look" | "act"): Promise<{ ok: true } | { ok: false; waitMs: number }>;
+  /** Salad has answered 429: nobody asks for a while, longer each time. */
+  exhausted(): Promise<void>;
+}
+
+/** One decision at a time on a group of SaladCloud. */
+export interface TurnsPort {
+  /** Whether it is ours, until `endTurn` or for `turnMs`; again by the same operation: still. */
+  takeTurn(name: string, operationId: string): Promise<boolean>;
+  /** Of another's turn: nothing. */
+  endTurn(name: string, operationId: string): Promise<void>;
+}
+
+/** What is asked of the object of a group. */
+export type ScalingGroup = Pick<GroupApi, "status" | "holdGrants" | "narrowHold" | "grantHold">;
+
+/** Machines that were told to ask for another node, and are still there: kept, and rationed, by the object of the group. */
+export interface BadMachinesPort {
+  badMachines(key: GroupKey): Promise<{ machineId: string; reason: string }[]>;
+  /** Salad has been asked to replace it. */
+  reallocated(key: GroupKey, machineId: string): Promise<void>;
+}
+
+export interface ScalingEvent {
+  severity: "info" | "warning" | "error";
+  event: /** A step was made, or failed. */
+    | "scaling_step"
+    /** What a pass of the cron did, if anything failed or was left over. */
+    | "scaling_pass"
+    /** A rule could not be looked at, for no fault of Salad's. */
+    | "scaling_failed";
+  detail: string;
+  group?: string;
+}
+
+export interface ScalingPorts {
+  d1: D1Port;
+  /** Null: this deployment has no key (SALAD_API_KEY), and scales nothing. */
+  salad: SaladPort | null;
+  budget: BudgetPort;
+  turns: TurnsPort;
+  group(key: GroupKey): ScalingGroup;
+  /** Absent: nobody tells. */
+  machines?: BadMachinesPort;
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+  /** 0 ≤ x < 1. */
+  random(): number;
+  /** A new operation id. */
+  operationId(): string;
+  log(event: ScalingEvent): void;
+}

@@ -1,0 +1,44 @@
+/**
+ * Machines that fail jobs and were told to go, but could not ask for it themselves (no metadata service reached): Salad is asked here, by the id of
+ * the instance. Which those are, and how many in a day, the object of the group decides.
+ */
+import type { ScalingTrigger } from "../contract/index.ts";
+import { keep } from "./decision.ts";
+import { keyOf, placeOf, type Queue, why } from "./look.ts";
+import type { SaladPort, ScalingPorts } from "./ports.ts";
+
+/** Of one look; the others' turn comes a minute later. */
+const mostAtOnce = 3;
+
+export async function reallocateBad(
+  { d1, machines, nowMs }: ScalingPorts,
+  salad: SaladPort,
+  { rule }: Queue,
+  trigger: ScalingTrigger,
+): Promise<void> {
+  if (machines === undefined) return;
+  const key = keyOf(rule);
+  const bad = await machines.badMachines(key);
+  if (bad.length === 0) return;
+  const listed = await salad.listInstances(placeOf(rule));
+  if (!listed.ok) return;
+  for (const { machineId, reason } of bad.slice(0, mostAtOnce)) {
+    const instance = listed.value.find((one) => one.machineId === machineId && one.state !== "stopping");
+    // It has gone by itself.
+    const answer = instance ? await salad.reallocate(placeOf(rule), instance.id) : null;
+    const isGone = answer === null || answer.ok || answer.status === 404;
+    if (isGone) await machines.reallocated(key, machineId);
+    if (answer === null) continue;
+    await keep(d1, key, {
+      atMs: nowMs(),
+      trigger,
+      action: "reallocate",
+      inputs: { machine_id: machineId, ...(instance ? { instance_id: instance.id } : {}) },
+      wanted: null,
+      replicasBefore: null,
+      replicasAfter: null,
+      reason,
+      error: isGone ? null : why(answer),
+    });
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * The steps themselves, each begun by a mark on the rule (docs/autoscaling.md). All of this happens in a turn: nobody else decides on that group
+ * meanwhile.
+ */
+import type { ScalingAction } from "../contract/index.ts";
+import { beginStep, type Direction, revertStep } from "../db/scaling/steps.ts";
+import type { Statement } from "../db/statement.ts";
+import { decideScaling, type ScalingFacts } from "../domain/scaling.ts";
+import type { SaladAnswer, SaladGroup, SaladInstance } from "../salad/client.ts";
+import { keyOf, placeOf, type Queue, why } from "./look.ts";
+import type { SaladPort, ScalingGroup, ScalingPorts } from "./ports.ts";
+
+/** From choosing whom to take to asking Salad to. Crashed in between, idle nodes get jobs again after so long. */
+const choosingMs = 180_000;
+/** How long Salad may take to end the instances that it takes away; those are given no job until then. */
+export const settlingMs = 15 * 60_000;
+
+/** What a step works with. */
+export interface Standing {
+  ports: ScalingPorts;
+  salad: SaladPort;
+  group: ScalingGroup;
+  operationId: string;
+  queue: Queue;
+  salads: SaladGroup;
+  facts: ScalingFacts;
+  /** Whether the turn is still ours, for its whole length from now on. */
+  keepTurn(): Promise<boolean>;
+}
+
+export interface Outcome {
+  action: ScalingAction;
+  wanted: number;
+  replicasBefore: number;
+  /** Null: nothing was changed, or nobody knows. */
+  replicasAfter: number | null;
+  reason: string;
+  error: string | null;
+  /** To be written with the decision. */
+  beside: Statement[];
+  busyNodes?: number;
+  /** Instances were given up, and these were there: `settle` tells who may claim again. */
+  given?: { before: SaladInstance[]; replicas: number };
+}
+
+/** More instances, or the first ones of a group that is stopped. */
+export async function stepUp(standing: Standing): Promise<Outcome> {
+  const { salad, queue, salads, facts } = standing;
+  const { step, wanted, replicas, reason } = decideScaling(facts);
+  const place = placeOf(queue.rule);
+  const action = step === "start" ? "start" : "scale_up";
+  const replicasBefore = step === "start" ? 0 : salads.replicas;
+  const outcome = { action, wanted, replicasBefore, replicasAfter: replicas, reason, error: null } as const;
+  const begun = await begin(standing, "up");
+  if (begun === null) return overtaken(outcome);
+  const failed = (answer: Refused): Outcome => ({
+    ...outcome,
+    replicasAfter: null,
+    error: why(answer),
+    beside: answer.reason === "unavailable" ? [] : [revertStep(queue.rule, "up", begun)],
+  });
+
+  let late = false;
+  if (salads.replicas !== replicas) {
+    const set = await mend(
+      standing,
+      await salad.setReplicas(place, replicas),
+      (now) => now.replicas === replicas,
+    );
+    // Whether a stopped group takes a PATCH is not documented: then after its start.
+    late = step === "start" && !set.ok && set.reason === "rejected" && set.status === 400;
+    if (!set.ok && !late) return failed(set);
+  }
+  if (step === "start") {
+    const started = await mend(standing, await salad.startGroup(place), (now) => !isAtRest(now));
+    if (!started.ok) return failed(started);
+    if (late) {
+      const set = await mend(
+        standing,
+        await salad.setReplicas(place, replicas),
+        (now) => now.replicas === replicas,
+      );
+      if (!set.ok) return { ...failed(set), replicasAfter: salads.replicas, beside: [] };
+    }
+  }
+  return { ...outcome, beside: [] };
+}
+
+/** Fewer instances, or none: only such that hold no lease, and get none on the way out. */
+export async function stepDown(standing: Standing): Promise<Outcome> {
+  const { ports, salad, group, operationId, queue, salads } = standing;
+  const key = keyOf(queue.rule);
+  const place = placeOf(queue.rule);
+  const held = await group.holdGrants(key, operationId, ports.nowMs() + choosingMs);
+  if (!held.ok) throw new Error("a hold that was not to be renewed was refused");
+  const busy = new Set(held.busyMachineIds);
+  const busyNodes = busy.size + held.unnamed;
+  const { step, wanted, replicas, reason } = decideScaling({ ...standing.facts, busyNodes });
+  const outcome = { wanted, replicasBefore: salads.replicas, replicasAfter: null, reason, busyNodes };
+  const release = () => group.narrowHold(key, operationId, { instances: [], untilMs: 0 }, queue.rule.pending);
+  const giveUp = async (error: string | null, beside: Statement[] = []): Promise<Outcome> => {
+    await release();
+    return { ...outcome, action: error === null ? "none" : "drain", error, beside };
+  };
+  if (step !== "scale_down" && step !== "stop") return await giveUp(null);
+
+  const listed = await salad.listInstances(place);
+  if (!listed.ok) return await giveUp(why(listed));
+  const before = listed.value.filter(staysUp);
+  const target = step === "stop" ? 0 : spare(before, busy, replicas);
+  if (step === "scale_down" && target >= salads.replicas) {
+    return await giveUp(
+      "the deletion costs of busy instances are no higher than those of idle ones: SaladCloud could take them",
+    );
+  }
+
+  const begun = await begin(standing, "down");
+  if (begun === null) {
+    await release();
+    return overtaken({ ...outcome, action: "none", error: null });
+  }
+  // From here on the hold outlasts a crash until Salad has done what it may have been asked.
+  const untilMs = ports.nowMs() + settlingMs;
+  const ours = (await standing.keepTurn()) && (await group.holdGrants(key, operationId, untilMs, true)).ok;
+  const revert = revertStep(queue.rule, "down", begun);
+  if (!ours) {
+    await release();
+    return { ...overtaken({ ...outcome, action: "none", error: null }), beside: [revert] };
+  }
+  const asked = step === "stop" ? await salad.stopGroup(place) : await salad.setReplicas(place, target);
+  const done = await mend(standing, asked, (now) =>
+    step === "stop" ? isAtRest(now) : now.replicas === target,
+  );
+  if (done.ok) {
+    const given = { before, replicas: target };
+    return { ...outcome, action: step, replicasAfter: target, error: null, beside: [], given };
+  }
+  // Asked and not answered: it may come about yet. The hold stays, and the next passes see what became of it.
+  if (done.reason === "unavailable") return { ...outcome, action: step, error: why(done), beside: [] };
+  await release();
+  return { ...outcome, action: step, error: why(done), beside: [revert] };
+}
+
+/**
+ * Lets those who stay claim again, as soon as Salad shows whom it has taken. `before`: the instances that were there.
+ * Whoever cannot be told apart yet is left to the next pass.
+ */
+export async function settle(
+  { ports, salad, group, queue }: Omit<Standing, "facts" | "salads" | "keepTurn">,
+  holdOperationId: string,
+  { before = [], replicas }: { before?: readonly SaladInstance[]; replicas: number },
+): Promise<void> {
+  const listed = await salad.listInstances(placeOf(queue.rule));
+  if (!listed.ok) return;
+  const left = listed.value.filter(staysUp);
+  // Of a stop it is clear whom it takes.
+  if (replicas > 0 && left.length > replicas) return;
+  const stays = new Set(replicas === 0 ? [] : left.map(({ id }) => id));
+  const going = new Map([...before, ...listed.value].map((instance) => [instance.id, instance]));
+  const instances = [...going.values()]
+    .filter(({ id }) => !stays.has(id))
+    .map(({ id, machineId }) => ({ instanceId: id, machineId }));
+  const untilMs = ports.nowMs() + settlingMs;
+  await group.narrowHold(keyOf(queue.rule), holdOperationId, { instances, untilMs }, queue.rule.pending);
+}
+
+const staysUp = ({ state }: SaladInstance) => state !== "stopping";
+const isAtRest = ({ status }: SaladGroup) => status === "stopped" || status === "succeeded";
+
+/**
+ * How many instances must stay so that Salad, who takes those of the lowest deletion cost, takes no busy one. A cost that is not told says
+ * nothing.
+ */
+function spare(instances: readonly SaladInstance[], busy: ReadonlySet<string>, replicas: number): number {
+  const costs = instances
+    .filter(({ machineId, deletionCost }) => busy.has(machineId) && deletionCost !== null)
+    .map(({ deletionCost }) => deletionCost ?? 0);
+  const lowestBusy = Math.min(Number.POSITIVE_INFINITY, ...costs);
+  const takable = instances.filter(
+    ({ machineId, deletionCost }) => !busy.has(machineId) && (deletionCost ?? 0) < lowestBusy,
+  );
+  return Math.max(replicas, instances.length - takable.length);
+}
+
+/** When it began; null: the rule is gone, paused or changed. */
+async function begin({ ports, queue }: Standing, direction: Direction): Promise<number | null> {
+  const nowMs = ports.nowMs();
+  const [begun] = await ports.d1.batch([beginStep(queue.rule, direction, nowMs)]);
+  return begun && begun.length > 0 ? nowMs : null;
+}
+
+const overtaken = (outcome: Omit<Outcome, "beside">): Outcome => ({
+  ...outcome,
+  action: "none",
+  replicasAfter: null,
+  reason: "the rule was changed, or another decision was made, meanwhile",
+  error: null,
+  beside: [],
+});
+
+type Refused = Extract<SaladAnswer<null>, { ok: false }>;
+
+/**
+ * A change that Salad did not confirm: the group itself tells whether it was made. A 400 may mean that it needs none; no answer may mean
+ * anything.
+ */
+async function mend(
+  { salad, queue }: Standing,
+  answer: SaladAnswer<null>,
+  isMade: (group: SaladGroup) => boolean,
+): Promise<SaladAnswer<null>> {
+  if (answer.ok || answer.reason === "refused" || answer.status === 429) return answer;
+  const now = await salad.getGroup(placeOf(queue.rule));
+  return now.ok && isMade(now.value) ? { ok: true, value: null } : answer;
+}

@@ -1,0 +1,42 @@
+import { d1Port } from "../db/prepare.ts";
+import { type Bindings, configOf } from "../env.ts";
+import { groupAt } from "../group/address.ts";
+import * as client from "../salad/client.ts";
+import type { SaladPort, ScalingPorts } from "./ports.ts";
+import { deskOf } from "./salad-desk.ts";
+
+/** The Worker's D1, objects and `fetch`. */
+export function scalingPorts(env: Bindings): ScalingPorts {
+  const { apiUrl, apiKey } = configOf(env).salad;
+  const desk = deskOf(env.SALAD_DESK);
+  return {
+    d1: d1Port(env.DB),
+    salad: apiKey === null ? null : saladPort({ apiUrl, apiKey }),
+    budget: desk,
+    turns: desk,
+    group: (key) => groupAt(env.GROUPS, key),
+    nowMs: () => Date.now(),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    random: () => Math.random(),
+    operationId: () => crypto.randomUUID(),
+    log: (event) => writers[event.severity](JSON.stringify(event)),
+  };
+}
+
+function saladPort(access: client.SaladAccess): SaladPort {
+  return {
+    getGroup: ({ organization, project, group }) => client.getGroup(access, organization, project, group),
+    listInstances: (place) => client.listInstances(access, place),
+    setReplicas: (place, replicas) => client.setReplicas(access, place, replicas),
+    startGroup: (place) => client.startGroup(access, place),
+    stopGroup: (place) => client.stopGroup(access, place),
+    reallocate: (place, instanceId) => client.reallocateInstance(access, place, instanceId),
+    readQuota: (organization) => client.readQuota(access, organization),
+  };
+}
+
+const writers = {
+  info: (line: string) => console.info(line),
+  warning: (line: string) => console.warn(line),
+  error: (line: string) => console.error(line),
+};
