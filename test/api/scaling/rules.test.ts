@@ -68,6 +68,10 @@ describe("POST /scaling-rules", () => {
     expect(body).toEqual({
       container_group_id: caller.groupId,
       ...bounds,
+      jobs_per_replica: 1,
+      scale_up_cooldown_seconds: 0,
+      scale_down_cooldown_seconds: 900,
+      paused: false,
       org_name: caller.organization,
       project_name: "default",
       container_group_name: "trainers",
