@@ -11,7 +11,7 @@ export function afterEnd(ctx: GroupContext, { write, job }: Ended): void {
   }
   if (kind === "completed" || kind === "canceled") return;
   if (job?.status === "failed") {
-    if (kind === "interrupted") {
+    if (kind === "interrupted" || kind === "stalled") {
       ctx.ports.log({ severity: "warning", event: "job_quarantined", jobId, attempt });
     }
     return;

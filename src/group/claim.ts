@@ -67,7 +67,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
     };
     ctx.rows.insert(row);
     ctx.armAlarm(nowMs + openRetryMs);
-    const outcome = await ctx.intents.claim(row, nowMs);
+    const outcome = await ctx.intents.claim(row, nowMs, request.node ?? null);
     switch (outcome.kind) {
       case "granted": {
         const held = ctx.rows.get(row.jobId);

@@ -100,6 +100,7 @@ export class Engine implements protocol.GroupApi {
       attempt: row.attempt,
       heartbeat: row.renewedMs,
       numHeartbeats: row.baseHeartbeats + heldIntervals(row),
+      progress: row.hints?.progress ?? null,
     };
   }
 

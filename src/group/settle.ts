@@ -1,5 +1,5 @@
 /**
- * Reports of an attempt's end: completed, failed, released. At most one attempt settles a job: the holder's intent
+ * Reports of an attempt's end: completed, failed, released, stalled, timed out. At most one attempt settles a job: the holder's intent
  * bars renewals and grants, D1's fence lets one end through, and whoever comes later is told what stands.
  */
 import type { RefusalReason } from "../contract/index.ts";
@@ -83,7 +83,7 @@ async function settleWithoutLease(
   if (ctx.rows.has(jobId)) return "overtaken";
 
   const unclaimed = standing.attempt === 0 && standing.status === "pending";
-  if (unclaimed ? kind !== "released" && holder.attempt === undefined : isCurrent(standing, holder)) {
+  if (unclaimed ? isKelpies(kind) && holder.attempt === undefined : isCurrent(standing, holder)) {
     const { attempt } = standing;
     const job = { jobId, attempt, machineId: holder.machineId, webhook: standing.has_webhook === 1 };
     const write = endWithoutLease(job, kind, ctx.ports.operationId(), ctx.ports.nowMs(), request.facts);
@@ -104,6 +104,9 @@ function isRepeat(standing: Standing, kind: SettleKind, holder: HolderClaim): bo
   if (kind === "failed" && standing.banned === 1) return true;
   return standing.status === kind && standing.machine_id === holder.machineId;
 }
+
+/** What clients of Kelpie report, who alone speak of jobs that nobody has claimed. */
+const isKelpies = (kind: SettleKind) => kind === "completed" || kind === "failed";
 
 function isCurrent(standing: Standing, holder: HolderClaim): boolean {
   return (

@@ -9,7 +9,7 @@ import { getJob } from "./get.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { listAllJobs } from "./list.ts";
 import { purgeGroup } from "./purge.ts";
-import { reportCompleted, reportFailed, reportReleased } from "./report.ts";
+import { reportCompleted, reportFailed, reportReleased, reportStalled, reportTimedOut } from "./report.ts";
 import { retryEndedJob } from "./retry.ts";
 
 export const jobs = createRouter().openapiRoutes([
@@ -25,5 +25,7 @@ export const jobs = createRouter().openapiRoutes([
   reportCompleted,
   reportFailed,
   reportReleased,
+  reportStalled,
+  reportTimedOut,
   clearAllJobs,
 ]);
