@@ -20,6 +20,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
   if (repeated) return repeatClaim(ctx, repeated, request);
 
   const poll = ctx.polls.note(request, ctx.ports.nowMs());
+  ctx.machines.seen(request.machineId, ctx.ports.nowMs());
   let lifted = false;
   for (let tried = 0; tried < maxCandidates; tried++) {
     const candidate = await ctx.head.take(

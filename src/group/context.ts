@@ -1,5 +1,6 @@
 import type { Intents } from "./intents.ts";
 import type { LeaseRows } from "./lease-rows.ts";
+import type { Machines } from "./machines.ts";
 import type { Polls } from "./polls.ts";
 import type { Ports } from "./ports.ts";
 import type { QueueHead } from "./queue-head.ts";
@@ -11,6 +12,7 @@ export const openRetryMs = 2_000;
 export interface GroupContext {
   ports: Ports;
   rows: LeaseRows;
+  machines: Machines;
   intents: Intents;
   head: QueueHead;
   polls: Polls;

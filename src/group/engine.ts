@@ -10,10 +10,12 @@ import { claim } from "./claim.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { Intents } from "./intents.ts";
 import { LeaseRows } from "./lease-rows.ts";
+import { Machines } from "./machines.ts";
 import { Polls } from "./polls.ts";
 import type { Ports } from "./ports.ts";
 import type * as protocol from "./protocol.ts";
 import { QueueHead } from "./queue-head.ts";
+import { stillHere } from "./reallocate.ts";
 import { reconcile } from "./reconcile.ts";
 import { renew } from "./renew.ts";
 import { settle } from "./settle.ts";
@@ -36,6 +38,7 @@ export class Engine implements protocol.GroupApi {
     this.#ctx = {
       ports,
       rows,
+      machines: new Machines(ports.sql),
       intents: new Intents(ports, rows, (ended) => afterEnd(this.#ctx, ended)),
       head: new QueueHead(ports.d1, ports.nowMs),
       polls: new Polls(ports.nowMs()),
@@ -120,10 +123,24 @@ export class Engine implements protocol.GroupApi {
 
   /** `sockets`: those that the object keeps, if any. */
   async status(_key: protocol.GroupKey, sockets: protocol.SocketSeen[] = []): Promise<protocol.GroupNow> {
+    const { polls, ports } = this.#ctx;
+    return { watchedSinceMs: polls.sinceMs, nowMs: ports.nowMs(), agents: this.#agents(sockets) };
+  }
+
+  async badMachines(
+    _key: protocol.GroupKey,
+    sockets: protocol.SocketSeen[] = [],
+  ): Promise<protocol.BadMachine[]> {
+    return stillHere(this.#ctx, this.#agents(sockets));
+  }
+
+  async reallocated(_key: protocol.GroupKey, machineId: string): Promise<void> {
+    this.#ctx.machines.reallocated(machineId, this.#ports.nowMs());
+  }
+
+  #agents(sockets: protocol.SocketSeen[]): protocol.AgentStatus[] {
     const { polls, rows, ports } = this.#ctx;
-    const nowMs = ports.nowMs();
-    const agents = agentsOf({ polls: polls.recent(nowMs), leases: rows.held(), sockets });
-    return { watchedSinceMs: polls.sinceMs, nowMs, agents };
+    return agentsOf({ polls: polls.recent(ports.nowMs()), leases: rows.held(), sockets });
   }
 
   async reconcile(_key: protocol.GroupKey, running: protocol.RunningJob[]): Promise<protocol.Mended> {

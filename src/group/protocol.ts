@@ -155,6 +155,18 @@ export interface GroupNow {
   agents: AgentStatus[];
 }
 
+/** A machine that was told to go at least 5 minutes before it was last heard of. */
+export interface BadMachine {
+  machineId: string;
+  /** For people. */
+  reason: string;
+  toldMs: number;
+  /** Its container instances that name themselves: what SaladCloud reallocates. */
+  instanceIds: string[];
+  /** Leases that it holds: an exchange interrupts these. */
+  jobs: HeldJob[];
+}
+
 export interface GroupApi {
   claim(key: GroupKey, request: ClaimRequest): Promise<ClaimAnswer>;
   /** In request order. */
@@ -182,6 +194,10 @@ export interface GroupApi {
   /** Who is there. Writes nothing, asks D1 nothing. */
   status(key: GroupKey): Promise<GroupNow>;
   reconcile(key: GroupKey, running: RunningJob[]): Promise<Mended>;
+  /** Machines that were told to go and are still here: to be exchanged through the Salad API. Asks D1 nothing. */
+  badMachines(key: GroupKey): Promise<BadMachine[]>;
+  /** That has been done for this one: `badMachines` names it no more. */
+  reallocated(key: GroupKey, machineId: string): Promise<void>;
 }
 
 /** What the group tells its agents over their sockets. Both answer how many sockets were told. */

@@ -5,11 +5,13 @@
 import type { RefusalReason } from "../contract/index.ts";
 import type { EndWrite } from "../db/leases/end.ts";
 import { readStanding, type Standing } from "../db/leases/end.ts";
+import { bansMachine } from "../domain/ends.ts";
 import { holds } from "../domain/lease.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { barringRow, endWithoutLease, endWriteOf } from "./end-write.ts";
 import { refusalOf } from "./intents.ts";
 import type { GroupKey, HolderClaim, SettleAnswer, SettleFacts, SettleKind } from "./protocol.ts";
+import { reallocationOf } from "./reallocate.ts";
 
 const unavailable: SettleAnswer = { ok: false, reason: "unavailable" };
 const refused = (reason: RefusalReason): SettleAnswer => ({ ok: false, reason });
@@ -31,9 +33,20 @@ export async function settle(
 ): Promise<SettleAnswer> {
   for (let round = 0; round < maxRounds; round++) {
     const answer = await trySettle(ctx, key, request);
-    if (answer !== "overtaken") return answer;
+    if (answer !== "overtaken") return withReallocation(ctx, request, answer);
   }
   return unavailable;
+}
+
+/** What the machine is told beside that its report is recorded. */
+async function withReallocation(
+  ctx: GroupContext,
+  { jobId, kind, holder }: SettleRequest,
+  answer: SettleAnswer,
+): Promise<SettleAnswer> {
+  if (!answer.ok || !bansMachine(kind)) return answer;
+  const reallocate = await reallocationOf(ctx, holder.machineId, jobId);
+  return reallocate === null ? answer : { ...answer, reallocate };
 }
 
 /** `overtaken`: while this one waited, another operation began on the job. */

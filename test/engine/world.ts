@@ -88,6 +88,9 @@ export class World {
         ended: ({ jobId, attempt }, reason) => {
           this.told.push(`${jobId} ${attempt} ${reason}`);
         },
+        reallocate: (machineId, reason) => {
+          this.told.push(`${machineId} reallocate: ${reason}`);
+        },
       },
     });
   }

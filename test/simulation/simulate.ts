@@ -60,7 +60,11 @@ export async function simulate(options: Options): Promise<Report> {
   let fleet: Fleet | undefined;
   // A chance of its own: runs without managed storage are the same with and without it.
   const bucketRandom = new Random(options.seed + 1_000_000);
-  const agents = { wake: (count: number) => fleet?.wake(count), ended: () => undefined };
+  const agents = {
+    wake: (count: number) => fleet?.wake(count),
+    ended: () => undefined,
+    reallocate: () => undefined,
+  };
   const world = assemble({ key, scenario, schedule, verdict, random, bucketRandom, agents });
   const { d1, halted, object, surroundings } = world;
   const { bucket, faults, judge, worker } = surroundings;

@@ -8,6 +8,7 @@ import { forgetKeys, readKey, takeKey } from "../../../src/db/jobs/idempotency.t
 import { purgeEnded, readEnded } from "../../../src/db/jobs/retention.ts";
 import { retryJob } from "../../../src/db/jobs/retry.ts";
 import { liftOldestBan } from "../../../src/db/leases/bans.ts";
+import { readBetterElsewhere } from "../../../src/db/leases/better-elsewhere.ts";
 import { claimJob, readJob } from "../../../src/db/leases/claim.ts";
 import { type EndWrite, endAttempt, readStanding } from "../../../src/db/leases/end.ts";
 import { flushLeases, readRunningOf } from "../../../src/db/leases/flush.ts";
@@ -71,6 +72,7 @@ const statements: [string, Statement[]][] = [
   ["liftOldestBan", [liftOldestBan("j", ["m"])]],
   ["retryJob", retryJob("u", "j", "o")],
   ["readStanding", [readStanding("j", "m", null)]],
+  ["readBetterElsewhere", [readBetterElsewhere("m", [{ jobId: "j", attempt: 1 }])]],
   ["readHead", [readHead("u", "g", 1, 128)]],
   ["readHeadFor", [readHeadFor("u", "g", { id: "m", knowsManaged: false }, 1, 128)]],
   ["readFront", [readFront("u", "g", 1, 128)]],
