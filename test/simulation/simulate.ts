@@ -5,7 +5,7 @@
 import { Fleet } from "./actors/fleet.ts";
 import { Pauser } from "./actors/pauser.ts";
 import { People } from "./actors/people.ts";
-import { assemble } from "./assemble.ts";
+import { type Assembled, assemble } from "./assemble.ts";
 import { everythingEnded } from "./judge/final-rules.ts";
 import { patienceMs } from "./judge/object-rules.ts";
 import { Verdict, type Violation } from "./judge/verdict.ts";
@@ -63,9 +63,9 @@ export async function simulate(options: Options): Promise<Report> {
   const agents = {
     wake: (count: number) => fleet?.wake(count),
     ended: () => undefined,
-    reallocate: () => undefined,
+    reallocate: (machineId: string) => world.surroundings.judge.toldToGo(machineId),
   };
-  const world = assemble({ key, scenario, schedule, verdict, random, bucketRandom, agents });
+  const world: Assembled = assemble({ key, scenario, schedule, verdict, random, bucketRandom, agents });
   const { d1, halted, object, surroundings } = world;
   const { bucket, faults, judge, worker } = surroundings;
   const people = new People(surroundings, d1);

@@ -19,6 +19,7 @@ import type { Faults } from "../world/faults.ts";
 import type { GroupObject, ObjectWatcher } from "../world/group-object.ts";
 import type { Schedule } from "../world/schedule.ts";
 import * as answers from "./answer-rules.ts";
+import { toldToGo } from "./bad-machine-rules.ts";
 import { Book, type JobBook } from "./book.ts";
 import { type ClaimCall, claimAnswered } from "./claim-rules.ts";
 import * as d1Rules from "./d1-rules.ts";
@@ -159,6 +160,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
     for (const name of this.#claimsSent) this.book.lateClaims.add(name);
     if (!storageLost) return;
     this.book.rows.clear();
+    this.book.toldToGo = [];
     // Which numbers it had given away it has forgotten too.
     this.book.lateClaims.clear();
     this.#claimsSent.clear();
@@ -233,6 +235,11 @@ export class Judge implements D1Watcher, ObjectWatcher {
     this.#d1Context.clearing = true;
     work();
     this.#d1Context.clearing = false;
+  }
+
+  /** A machine is told to have itself exchanged, in this very step. */
+  toldToGo(machineId: string): void {
+    toldToGo({ book: this.book, verdict: this.verdict, nowMs: this.#schedule.nowMs }, machineId);
   }
 
   // Attempts
