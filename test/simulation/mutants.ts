@@ -449,8 +449,13 @@ export const mutants: Mutant[] = [
     name: "as many machines are told to go as are bad",
     rule: "Bad machines",
     file: "src/domain/reallocation.ts",
-    find: 'if (within(shareWindowMs).length >= ration) return "share_told";',
+    find: 'if (within(groupPauseMs).length > 0) return "group_told";',
     replace: "",
+    and: {
+      file: "src/domain/reallocation.ts",
+      find: 'if (within(shareWindowMs).length >= ration) return "share_told";',
+      replace: "",
+    },
   },
   {
     name: "a life of the object forgets whom it told to go",

@@ -23,7 +23,6 @@ export function attemptAdded(ctx: D1Context, jobId: string, number: number, mach
     () => `attempt ${number} begins while attempt ${open?.number} has not ended`,
   );
   const machine = machineId ?? "";
-  book.machines.add(machine);
   const bannedUntilMs = job.bans.get(machine) ?? 0;
   verdict.require(
     "bans hold",

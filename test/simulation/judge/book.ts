@@ -99,7 +99,7 @@ export class Book {
   resumedMs = Number.NEGATIVE_INFINITY;
   /** Machines that were told to go, and when, as far as the object's storage goes back. */
   toldToGo: { machineId: string; atMs: number }[] = [];
-  /** All that ever had an attempt. */
+  /** All that ever asked for work. */
   readonly machines = new Set<string>();
   #seq = 0;
 

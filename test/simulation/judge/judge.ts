@@ -281,10 +281,16 @@ export class Judge implements D1Watcher, ObjectWatcher {
     this.reportsByMachine(jobId, machineId, kind);
   }
 
+  /** This machine asks for work, whoever it is. */
+  asks(machineId: string): void {
+    this.book.machines.add(machineId);
+  }
+
   // Answers
 
   /** A claim arrives. A copy joins the one under way, and shares its view of the queue. */
-  claiming(name: string): void {
+  claiming(name: string, machineId: string): void {
+    this.asks(machineId);
     if (!this.#claimsUnderWay.has(name)) this.#claimsUnderWay.set(name, this.#schedule.nowMs);
   }
 
