@@ -1,3 +1,4 @@
+import type { ClosedJobs } from "./closed-jobs.ts";
 import type { Intents } from "./intents.ts";
 import type { LeaseRows } from "./lease-rows.ts";
 import type { Machines } from "./machines.ts";
@@ -13,6 +14,7 @@ export interface GroupContext {
   ports: Ports;
   rows: LeaseRows;
   machines: Machines;
+  closed: ClosedJobs;
   intents: Intents;
   head: QueueHead;
   polls: Polls;

@@ -7,6 +7,7 @@ import { afterEnd } from "./after-end.ts";
 import { nextAlarmMs, onAlarm } from "./alarm.ts";
 import { cancel, purge } from "./cancel.ts";
 import { claim } from "./claim.ts";
+import { ClosedJobs } from "./closed-jobs.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { Intents } from "./intents.ts";
 import { LeaseRows } from "./lease-rows.ts";
@@ -39,6 +40,7 @@ export class Engine implements protocol.GroupApi {
       ports,
       rows,
       machines: new Machines(ports.sql),
+      closed: new ClosedJobs(ports.sql),
       intents: new Intents(ports, rows, (ended) => afterEnd(this.#ctx, ended)),
       head: new QueueHead(ports.d1, ports.nowMs),
       polls: new Polls(ports.nowMs()),

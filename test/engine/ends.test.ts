@@ -144,6 +144,28 @@ describe("stalled", () => {
     expect(got).toMatchObject({ jobId: "a", attempt: 2 });
   });
 
+  test("nor does it where the object leaves memory between any two of its polls; but not before others could have asked", async () => {
+    const world = new World();
+    world.addJob("a");
+    await stall(world, "m1");
+    const got: boolean[] = [];
+    for (let asked = 0; asked < 4; asked++) {
+      world.restart();
+      got.push((await world.claim("m1")) !== null);
+      await world.advance(60_000);
+    }
+    expect(got).toEqual([false, false, false, true]);
+    // The next attempt's ban is as young as its end.
+    await world.advance(60_000);
+    world.restart();
+    expect(await world.claim("m2")).toMatchObject({ jobId: "a" });
+    world.restart();
+    await world.advance(10 * 60_000);
+    await stall(world, "m1");
+    world.restart();
+    expect(await world.claim("m1")).toBeNull();
+  });
+
   test("is news for a webhook as an interruption is, and as a failure once it is a quarantine; a timeout only at its last", async () => {
     const world = new World();
     const webhook = {
