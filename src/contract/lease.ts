@@ -136,7 +136,11 @@ export const Attempt = z.object({
   ended: Time.nullable().describe("Null while it goes on"),
   end: AttemptEnd.nullable().describe("How it ended; null while it goes on"),
   command_started: Time.nullable().describe("When a renewal first told that the command runs"),
-  died_early: z.boolean().describe("Fell silent within 10 minutes of that, without progress"),
+  died_early: z
+    .boolean()
+    .describe(
+      "Fell silent within 10 minutes of that, or stalled, without progress: several such in a row are a quarantine",
+    ),
   exit_code: z.int().nullable().describe("Of the command"),
   signal: z.string().nullable().describe("That ended the command"),
   cause: AttemptCause.nullable().describe("What ended the command, where told"),

@@ -12,16 +12,13 @@ import type {
   JobStatus,
   LegacyStorage,
   NodeFacts,
-  Progress,
   ScalingAction,
   ScalingTrigger,
   StopSignal,
   Sync,
   WebhookEvent,
 } from "../contract/index.ts";
-
-/** A command's progress, and when the API was told. */
-export type ToldProgress = Progress & { at: number };
+import type { ToldProgress } from "../domain/progress.ts";
 
 export const users = sqliteTable(
   "users",

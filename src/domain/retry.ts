@@ -4,7 +4,7 @@
 export const maxRetryDelaySeconds = 3_600;
 
 /**
- * Quarantine: so many acknowledged attempts in a row, on so many machines, that all died early. A node that vanishes just so
+ * Quarantine: so many acknowledged attempts in a row, on so many machines, that all died early or stalled in vain. A node that vanishes just so
  * is a matter of once in days (mean time between interruptions about 92 h); five in a row are the job's own doing: it kills
  * its container, by memory or otherwise.
  */
@@ -25,4 +25,12 @@ export function diedEarly(attempt: {
 }): boolean | null {
   if (attempt.commandStartedMs === null) return null;
   return attempt.progress === 0 && attempt.lastSeenMs - attempt.commandStartedMs < earlyDeathMs;
+}
+
+/**
+ * Whether an attempt that stalled had got nowhere at all: that counts as an early death, whatever its age, for a job that hangs
+ * everywhere must end. Null: no renewal told how it got on.
+ */
+export function stalledInVain(attempt: { renewedMs: number | null; progress: number }): boolean | null {
+  return attempt.renewedMs === null ? null : attempt.progress === 0;
 }

@@ -20,6 +20,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
   if (repeated) return repeatClaim(ctx, repeated, request);
 
   const poll = ctx.polls.note(request, ctx.ports.nowMs());
+  ctx.machines.seen(request.machineId, ctx.ports.nowMs());
   if (isHeld(ctx, request)) {
     poll.foundNothing = true;
     return { ok: true, job: null };
@@ -78,7 +79,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
     };
     ctx.rows.insert(row);
     ctx.armAlarm(nowMs + openRetryMs);
-    const outcome = await ctx.intents.claim(row, nowMs);
+    const outcome = await ctx.intents.claim(row, nowMs, request.node ?? null);
     switch (outcome.kind) {
       case "granted": {
         const held = ctx.rows.get(row.jobId);

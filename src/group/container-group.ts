@@ -107,6 +107,14 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
     return this.#engine.reconcile(key, running);
   }
 
+  badMachines(key: protocol.GroupKey) {
+    return this.#engine.badMachines(key, this.#sockets.seen());
+  }
+
+  reallocated(key: protocol.GroupKey, machineId: string) {
+    return this.#engine.reallocated(key, machineId);
+  }
+
   drain(machineIds: string[]) {
     return this.#sockets.drain(machineIds);
   }

@@ -1,6 +1,8 @@
+import type { ClosedJobs } from "./closed-jobs.ts";
 import type { GrantHold } from "./grant-hold.ts";
 import type { Intents } from "./intents.ts";
 import type { LeaseRows } from "./lease-rows.ts";
+import type { Machines } from "./machines.ts";
 import type { Polls } from "./polls.ts";
 import type { Ports } from "./ports.ts";
 import type { QueueHead } from "./queue-head.ts";
@@ -12,6 +14,8 @@ export const openRetryMs = 2_000;
 export interface GroupContext {
   ports: Ports;
   rows: LeaseRows;
+  machines: Machines;
+  closed: ClosedJobs;
   intents: Intents;
   head: QueueHead;
   polls: Polls;

@@ -1,18 +1,21 @@
-import type { EndKind, EndWrite } from "../db/leases/end.ts";
+import type { AttemptEnd } from "../contract/index.ts";
+import type { EndWrite } from "../db/leases/end.ts";
+import { bansMachine, isReported } from "../domain/ends.ts";
 import { banMs, heldIntervals } from "../domain/lease.ts";
-import { diedEarly } from "../domain/retry.ts";
+import { newestProgress, type ToldProgress } from "../domain/progress.ts";
+import { diedEarly, stalledInVain } from "../domain/retry.ts";
 import type { LeaseRow } from "./lease-row.ts";
 import type { SettleFacts } from "./protocol.ts";
 
 /** The D1 batch that ends a held lease in this way. */
 export function endWriteOf(
   row: LeaseRow,
-  kind: EndKind,
+  kind: AttemptEnd,
   opId: string,
   nowMs: number,
   facts: SettleFacts = {},
 ): EndWrite {
-  const reported = kind === "completed" || kind === "failed" || kind === "released";
+  const reported = isReported(kind);
   return {
     opId,
     kind,
@@ -25,18 +28,23 @@ export function endWriteOf(
     // Whoever reports has been there, even if its first renewal was lost.
     acknowledgedMs: row.acknowledgedMs ?? (reported ? nowMs : null),
     commandStartedMs: row.commandStartedMs,
-    diedEarly:
-      kind === "interrupted" ? diedEarly({ ...row, lastSeenMs: row.renewedMs ?? row.grantedMs }) : null,
-    banUntilMs: kind === "failed" ? nowMs + banMs : null,
+    diedEarly: endedEarly(row, kind),
+    banUntilMs: bansMachine(kind) ? nowMs + banMs : null,
     webhook: row.webhook,
-    ...told(facts),
+    ...told(facts, row.hints?.progress ?? null, nowMs),
   };
+}
+
+/** Whether the end counts towards a quarantine, clears what counted before, or (null) neither. */
+function endedEarly(row: LeaseRow, kind: AttemptEnd): boolean | null {
+  if (kind === "interrupted") return diedEarly({ ...row, lastSeenMs: row.renewedMs ?? row.grantedMs });
+  return kind === "stalled" ? stalledInVain(row) : null;
 }
 
 /** The batch that ends a job without a lease row: one that waits, that nobody has claimed, or whose row was lost. */
 export function endWithoutLease(
   job: { jobId: string; attempt: number; machineId: string | null; webhook: boolean },
-  kind: EndKind,
+  kind: AttemptEnd,
   opId: string,
   nowMs: number,
   facts: SettleFacts = {},
@@ -53,15 +61,17 @@ export function endWithoutLease(
     acknowledgedMs: seenMs,
     commandStartedMs: null,
     diedEarly: null,
-    banUntilMs: kind === "failed" ? nowMs + banMs : null,
-    ...told(facts),
+    banUntilMs: bansMachine(kind) ? nowMs + banMs : null,
+    ...told(facts, null, nowMs),
   };
 }
 
-function told(facts: SettleFacts) {
+function told(facts: SettleFacts, known: ToldProgress | null, nowMs: number) {
   return {
     exitCode: facts.exitCode ?? null,
     signal: facts.signal ?? null,
+    cause: facts.cause ?? null,
+    progress: newestProgress(known, facts.progress, nowMs),
     reason: facts.reason ?? null,
     bytesDownloaded: facts.bytesDownloaded ?? null,
     bytesUploaded: facts.bytesUploaded ?? null,

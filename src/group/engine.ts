@@ -7,14 +7,17 @@ import { afterEnd } from "./after-end.ts";
 import { nextAlarmMs, onAlarm } from "./alarm.ts";
 import { cancel, purge } from "./cancel.ts";
 import { claim } from "./claim.ts";
+import { ClosedJobs } from "./closed-jobs.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { GrantHold } from "./grant-hold.ts";
 import { Intents } from "./intents.ts";
 import { LeaseRows } from "./lease-rows.ts";
+import { Machines } from "./machines.ts";
 import { Polls } from "./polls.ts";
 import type { Ports } from "./ports.ts";
 import type * as protocol from "./protocol.ts";
 import { QueueHead } from "./queue-head.ts";
+import { stillHere } from "./reallocate.ts";
 import { reconcile } from "./reconcile.ts";
 import { renew } from "./renew.ts";
 import { settle } from "./settle.ts";
@@ -41,6 +44,8 @@ export class Engine implements protocol.GroupApi {
     this.#ctx = {
       ports,
       rows,
+      machines: new Machines(ports.sql),
+      closed: new ClosedJobs(ports.sql),
       intents: new Intents(ports, rows, (ended) => afterEnd(this.#ctx, ended)),
       head: new QueueHead(ports.d1, ports.nowMs),
       polls: new Polls(ports.nowMs()),
@@ -106,6 +111,7 @@ export class Engine implements protocol.GroupApi {
       attempt: row.attempt,
       heartbeat: row.renewedMs,
       numHeartbeats: row.baseHeartbeats + heldIntervals(row),
+      progress: row.hints?.progress ?? null,
     };
   }
 
@@ -174,9 +180,9 @@ export class Engine implements protocol.GroupApi {
 
   /** `sockets`: those that the object keeps, if any. */
   async status(_key: protocol.GroupKey, sockets: protocol.SocketSeen[] = []): Promise<protocol.GroupNow> {
-    const { polls, rows, ports, hold } = this.#ctx;
+    const { polls, hold, ports } = this.#ctx;
     const nowMs = ports.nowMs();
-    const seen = agentsOf({ polls: polls.recent(nowMs), leases: rows.held(), sockets });
+    const seen = this.#agents(sockets);
     const agents = hold.isOn(nowMs)
       ? seen.map((agent): protocol.AgentStatus => {
           const refused = hold.refuses(agent, () => agent.jobs.length > 0, nowMs);
@@ -184,6 +190,22 @@ export class Engine implements protocol.GroupApi {
         })
       : seen;
     return { watchedSinceMs: polls.sinceMs, nowMs, agents };
+  }
+
+  async badMachines(
+    _key: protocol.GroupKey,
+    sockets: protocol.SocketSeen[] = [],
+  ): Promise<protocol.BadMachine[]> {
+    return stillHere(this.#ctx, this.#agents(sockets));
+  }
+
+  async reallocated(_key: protocol.GroupKey, machineId: string): Promise<void> {
+    this.#ctx.machines.reallocated(machineId, this.#ports.nowMs());
+  }
+
+  #agents(sockets: protocol.SocketSeen[]): protocol.AgentStatus[] {
+    const { polls, rows, ports } = this.#ctx;
+    return agentsOf({ polls: polls.recent(ports.nowMs()), leases: rows.held(), sockets });
   }
 
   async reconcile(_key: protocol.GroupKey, running: protocol.RunningJob[]): Promise<protocol.Mended> {

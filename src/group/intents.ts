@@ -79,8 +79,8 @@ export class Intents {
   }
 
   /** Writes a claim whose intent row (`claiming`) has been inserted in this very step. Never rejects. */
-  claim(row: LeaseRow, nowMs: number): Promise<ClaimOutcome> {
-    return this.#track([row.jobId], () => this.#claim(row, nowMs));
+  claim(row: LeaseRow, nowMs: number, node: ClaimWrite["node"]): Promise<ClaimOutcome> {
+    return this.#track([row.jobId], () => this.#claim(row, nowMs, node));
   }
 
   /** Ends attempts whose rows are `ending`; one D1 batch for all. Outcomes in order. Never rejects. */
@@ -91,7 +91,7 @@ export class Intents {
     );
   }
 
-  async #claim(row: LeaseRow, nowMs: number): Promise<ClaimOutcome> {
+  async #claim(row: LeaseRow, nowMs: number, node: ClaimWrite["node"]): Promise<ClaimOutcome> {
     const write: ClaimWrite = {
       opId: row.opId,
       jobId: row.jobId,
@@ -100,6 +100,7 @@ export class Intents {
       instanceId: row.instanceId,
       nowMs,
       webhook: row.webhook !== false,
+      node,
     };
     let failed: string | undefined;
     try {

@@ -1,6 +1,7 @@
 /** One lease, and how the object's SQLite has it. */
 import type { SqlRecord } from "../db/job-record.ts";
 import type { EndWrite } from "../db/leases/end.ts";
+import type { ToldProgress } from "../domain/progress.ts";
 import type { SqlValue } from "./ports.ts";
 
 export type Phase = "claiming" | "held" | "ending";
@@ -35,6 +36,16 @@ export interface LeaseRow {
   extended: boolean;
   /** The job has a webhook; null in a row from before this was kept: not known. */
   webhook: boolean | null;
+  /** Not stored. Absent: its holder has not been heard in this life of the object. */
+  hints?: Hints;
+}
+
+/** What renewals tell beside the renewal: only this life of the object knows it, and may forget it. */
+export interface Hints {
+  /** The newest that the command told of itself in this attempt. */
+  progress: ToldProgress | null;
+  /** The command has ended and final uploads go on. */
+  uploading: boolean;
 }
 
 /** In the order of `valuesOf`. */

@@ -9,9 +9,11 @@
  * to the millisecond; after an eviction what is stored does, which is never earlier.
  */
 
+import type { Progress } from "../contract/index.ts";
 import type { EndWrite } from "../db/leases/end.ts";
 import { storedAheadMs } from "../domain/lease.ts";
-import { type LeaseRow, leaseColumns, leaseFromRecord, valuesOf } from "./lease-row.ts";
+import { newestProgress } from "../domain/progress.ts";
+import { type Hints, type LeaseRow, leaseColumns, leaseFromRecord, valuesOf } from "./lease-row.ts";
 import { makeLeaseTables } from "./lease-tables.ts";
 import type { SqlPort, SqlValue } from "./ports.ts";
 
@@ -25,10 +27,21 @@ interface Renewed {
   storedUntilMs: number;
 }
 
+/** What a renewal tells of its attempt. */
+export interface ToldByRenewal {
+  commandStarted: boolean;
+  /** Checkpoints or steps so far. */
+  progress: number;
+  progressReport: Progress | null;
+  uploading: boolean;
+}
+
 export class LeaseRows {
   readonly #sql: SqlPort;
   /** By job id. */
   readonly #renewed = new Map<string, Renewed>();
+  /** By job id, of held rows whose holder was heard in this life. */
+  readonly #hints = new Map<string, Hints & { attempt: number }>();
 
   constructor(sql: SqlPort) {
     this.#sql = sql;
@@ -149,8 +162,9 @@ export class LeaseRows {
   }
 
   /** A renewal of a held row that was read in this very step: its promise is stored before it is answered. */
-  renew(row: LeaseRow, nowMs: number, told: { commandStarted: boolean; progress: number }): void {
+  renew(row: LeaseRow, nowMs: number, told: ToldByRenewal): void {
     const { jobId, attempt } = row;
+    this.#hint(row, nowMs, told);
     const expiresMs = nowMs + row.termMs;
     const known = this.#renewed.get(jobId);
     const isNews =
@@ -180,6 +194,13 @@ export class LeaseRows {
     if (row.token !== null) this.#renewed.set(jobId, { attempt, renewedMs: nowMs, expiresMs, storedUntilMs });
   }
 
+  /** Touches memory only when there is something new. */
+  #hint({ jobId, attempt, hints }: LeaseRow, nowMs: number, told: ToldByRenewal): void {
+    const progress = newestProgress(hints?.progress ?? null, told.progressReport, nowMs);
+    if (hints && hints.progress === progress && hints.uploading === told.uploading) return;
+    this.#hints.set(jobId, { attempt, progress, uploading: told.uploading });
+  }
+
   /** `held` → `ending`: from here on no renewal is accepted, and nothing but the operation's outcome moves the row. */
   beginEnding(ending: EndWrite): boolean {
     const begun = this.#changed(
@@ -190,7 +211,7 @@ export class LeaseRows {
       ending.jobId,
       ending.attempt,
     );
-    if (begun) this.#renewed.delete(ending.jobId);
+    if (begun) this.#forget(ending.jobId);
     return begun;
   }
 
@@ -225,7 +246,7 @@ export class LeaseRows {
       jobId,
       opId,
     );
-    if (removed) this.#renewed.delete(jobId);
+    if (removed) this.#forget(jobId);
     return removed;
   }
 
@@ -286,10 +307,18 @@ export class LeaseRows {
 
   /** The row with what this life knows better of it. */
   #asPromised(row: LeaseRow): LeaseRow {
+    if (row.phase !== "held") return row;
+    const hints = this.#hints.get(row.jobId);
+    if (hints?.attempt === row.attempt) row.hints = hints;
     const renewed = this.#renewed.get(row.jobId);
-    if (renewed?.attempt !== row.attempt || row.phase !== "held") return row;
+    if (renewed?.attempt !== row.attempt) return row;
     const { renewedMs, expiresMs } = renewed;
     return { ...row, renewedMs, expiresMs: Math.min(row.expiresMs, expiresMs) };
+  }
+
+  #forget(jobId: string): void {
+    this.#renewed.delete(jobId);
+    this.#hints.delete(jobId);
   }
 
   #changed(sql: string, ...params: SqlValue[]): boolean {

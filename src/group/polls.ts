@@ -56,9 +56,13 @@ export class Polls {
     return last !== undefined && nowMs - last.lastMs <= pollWindowMs;
   }
 
-  /** All machines that poll; null while it is too early to know them all. */
-  machines(nowMs: number): string[] | null {
-    if (nowMs - this.sinceMs < pollWindowMs) return null;
+  /** Whether every machine that polls has had the time to, in this life. */
+  knowsAll(nowMs: number): boolean {
+    return nowMs - this.sinceMs >= pollWindowMs;
+  }
+
+  /** The machines that polled within the window, as far as this life knows. */
+  machines(nowMs: number): string[] {
     return [...new Set(this.recent(nowMs).map(({ machineId }) => machineId))];
   }
 }

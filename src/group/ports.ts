@@ -27,6 +27,8 @@ export interface AgentsPort {
   wake(count: number, lastMachineId?: string | null): void;
   /** D1 has ended this attempt of that machine; why, for people. */
   ended(lease: { jobId: string; attempt: number; machineId: string }, reason?: RefusalReason): void;
+  /** This machine shall ask SaladCloud for its exchange; why, for people. */
+  reallocate(machineId: string, reason: string): void;
 }
 
 /** Of what D1 has recorded for webhooks. A hint: whatever is due and nobody sends, the minute's cron does (docs/webhooks.md). */
@@ -47,6 +49,8 @@ export interface EngineEvent {
     | "lease_dropped"
     | "ban_lifted"
     | "job_quarantined"
+    | "machine_told_to_go"
+    | "machine_unjudged"
     | "alarm_failed";
   jobId?: string;
   attempt?: number;

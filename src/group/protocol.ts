@@ -2,8 +2,10 @@
  * What a container group's Durable Object answers, method by method. Plain data: custom errors do not survive
  * RPC, so every expected outcome is a value. A thrown error means a broken invariant.
  */
-import type { AgentState, RefusalReason } from "../contract/index.ts";
+import type { AgentState, AttemptCause, NodeFacts, Progress, RefusalReason } from "../contract/index.ts";
 import type { JobRow } from "../db/schema.ts";
+import type { ReportedEnd } from "../domain/ends.ts";
+import type { ToldProgress } from "../domain/progress.ts";
 
 /** Which queue: sent with every call, since an object does not learn its own name from its id. */
 export interface GroupKey {
@@ -23,6 +25,8 @@ export interface ClaimRequest {
   instanceId?: string;
   /** Present: idempotent claim with a token and a provisional lease. Absent: an old worker. */
   claimId?: string;
+  /** What the agent tells of itself and its node, kept on the attempt. */
+  node?: Partial<NodeFacts>;
 }
 
 /** D1 could not be asked, or its answer stayed unknown: ask again. */
@@ -45,6 +49,10 @@ export interface Renewal {
   commandStarted?: boolean;
   /** Checkpoints or steps of this attempt so far. */
   progress?: number;
+  /** The newest that the command told of itself; absent or null: nothing new. A hint, as the next: kept in memory. */
+  progressReport?: Progress | null;
+  /** The command has ended and final uploads go on. */
+  uploading?: boolean;
 }
 
 export type RenewAnswer =
@@ -56,19 +64,25 @@ export type RenewAnswer =
   | { status: "unknown" }
   | { status: "unavailable" };
 
-export type SettleKind = "completed" | "failed" | "released";
+export type SettleKind = ReportedEnd;
 
 export interface SettleFacts {
   exitCode?: number | null;
   signal?: string | null;
+  cause?: AttemptCause | null;
+  /** The last that the command told of itself. */
+  progress?: Progress | null;
   reason?: string | null;
   bytesDownloaded?: number | null;
   bytesUploaded?: number | null;
 }
 
 export type SettleAnswer =
-  /** `repeat`: this very end had been recorded before; nothing changed. */
-  { ok: true; repeat: boolean } | { ok: false; reason: RefusalReason } | Unavailable;
+  /**
+   * `repeat`: this very end had been recorded before; nothing changed. `reallocate`: the machine had better be exchanged, and why
+   * (reallocate.ts).
+   */
+  { ok: true; repeat: boolean; reallocate?: string } | { ok: false; reason: RefusalReason } | Unavailable;
 
 export type CancelAnswer = { ok: true } | { ok: false; reason: RefusalReason } | Unavailable;
 export type PurgeAnswer = { ok: true; count: number } | Unavailable;
@@ -79,6 +93,8 @@ export interface LiveLease {
   /** Milliseconds since the epoch. */
   heartbeat: number;
   numHeartbeats: number;
+  /** The newest of this attempt that this life of the object was told; null: D1 may know an earlier one. */
+  progress: ToldProgress | null;
 }
 
 /** A running job as the cron sweep read it from D1. */
@@ -116,7 +132,18 @@ export interface AgentStatus {
   sockets: number;
   /** Whether it may have jobs with managed storage. */
   knowsManaged: boolean;
-  jobs: { jobId: string; attempt: number }[];
+  jobs: HeldJob[];
+}
+
+/** A job whose lease an agent holds. */
+export interface HeldJob {
+  jobId: string;
+  attempt: number;
+  /**
+   * Its final uploads go on, or may: for as long as the holder has not renewed in this life of the object (a term at most),
+   * nobody knows. Whoever takes its node away loses them.
+   */
+  uploading: boolean;
 }
 
 /** What the object knows that D1 does not. */
@@ -146,6 +173,18 @@ export type HoldAnswer =
 export interface AddedAnswer {
   /** No agent that could take them was heard of lately. Told once in a while only. */
   unattended: boolean;
+}
+
+/** A machine that was told to go at least 5 minutes before it was last heard of. */
+export interface BadMachine {
+  machineId: string;
+  /** For people. */
+  reason: string;
+  toldMs: number;
+  /** Its container instances that name themselves: what SaladCloud reallocates. */
+  instanceIds: string[];
+  /** Leases that it holds: an exchange interrupts these. */
+  jobs: HeldJob[];
 }
 
 export interface GroupApi {
@@ -192,6 +231,10 @@ export interface GroupApi {
     pending: number,
   ): Promise<boolean>;
   reconcile(key: GroupKey, running: RunningJob[]): Promise<Mended>;
+  /** Machines that were told to go and are still here: to be exchanged through the Salad API. Asks D1 nothing. */
+  badMachines(key: GroupKey): Promise<BadMachine[]>;
+  /** That has been done for this one: `badMachines` names it no more. */
+  reallocated(key: GroupKey, machineId: string): Promise<void>;
 }
 
 /** What the group tells its agents over their sockets. Both answer how many sockets were told. */

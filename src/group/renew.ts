@@ -36,6 +36,8 @@ function renewHeld(ctx: GroupContext, caller: Caller): RenewAnswer | null {
   ctx.rows.renew(row, ctx.ports.nowMs(), {
     commandStarted: caller.commandStarted ?? false,
     progress: caller.progress ?? 0,
+    progressReport: caller.progressReport ?? null,
+    uploading: caller.uploading ?? false,
   });
   return { status: "running", leaseSeconds: row.termMs / 1000 };
 }

@@ -1,15 +1,17 @@
 /**
- * Reports of an attempt's end: completed, failed, released. At most one attempt settles a job: the holder's intent
+ * Reports of an attempt's end: completed, failed, released, stalled, timed out. At most one attempt settles a job: the holder's intent
  * bars renewals and grants, D1's fence lets one end through, and whoever comes later is told what stands.
  */
 import type { RefusalReason } from "../contract/index.ts";
 import type { EndWrite } from "../db/leases/end.ts";
 import { readStanding, type Standing } from "../db/leases/end.ts";
+import { bansMachine } from "../domain/ends.ts";
 import { holds } from "../domain/lease.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { barringRow, endWithoutLease, endWriteOf } from "./end-write.ts";
 import { refusalOf } from "./intents.ts";
 import type { GroupKey, HolderClaim, SettleAnswer, SettleFacts, SettleKind } from "./protocol.ts";
+import { reallocationOf } from "./reallocate.ts";
 
 const unavailable: SettleAnswer = { ok: false, reason: "unavailable" };
 const refused = (reason: RefusalReason): SettleAnswer => ({ ok: false, reason });
@@ -31,9 +33,20 @@ export async function settle(
 ): Promise<SettleAnswer> {
   for (let round = 0; round < maxRounds; round++) {
     const answer = await trySettle(ctx, key, request);
-    if (answer !== "overtaken") return answer;
+    if (answer !== "overtaken") return withReallocation(ctx, request, answer);
   }
   return unavailable;
+}
+
+/** What the machine is told beside that its report is recorded. */
+async function withReallocation(
+  ctx: GroupContext,
+  { jobId, kind, holder }: SettleRequest,
+  answer: SettleAnswer,
+): Promise<SettleAnswer> {
+  if (!answer.ok || !bansMachine(kind)) return answer;
+  const reallocate = await reallocationOf(ctx, holder.machineId, jobId);
+  return reallocate === null ? answer : { ...answer, reallocate };
 }
 
 /** `overtaken`: while this one waited, another operation began on the job. */
@@ -83,7 +96,7 @@ async function settleWithoutLease(
   if (ctx.rows.has(jobId)) return "overtaken";
 
   const unclaimed = standing.attempt === 0 && standing.status === "pending";
-  if (unclaimed ? kind !== "released" && holder.attempt === undefined : isCurrent(standing, holder)) {
+  if (unclaimed ? isKelpies(kind) && holder.attempt === undefined : isCurrent(standing, holder)) {
     const { attempt } = standing;
     const job = { jobId, attempt, machineId: holder.machineId, webhook: standing.has_webhook === 1 };
     const write = endWithoutLease(job, kind, ctx.ports.operationId(), ctx.ports.nowMs(), request.facts);
@@ -104,6 +117,9 @@ function isRepeat(standing: Standing, kind: SettleKind, holder: HolderClaim): bo
   if (kind === "failed" && standing.banned === 1) return true;
   return standing.status === kind && standing.machine_id === holder.machineId;
 }
+
+/** What clients of Kelpie report, who alone speak of jobs that nobody has claimed. */
+const isKelpies = (kind: SettleKind) => kind === "completed" || kind === "failed";
 
 function isCurrent(standing: Standing, holder: HolderClaim): boolean {
   return (

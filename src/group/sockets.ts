@@ -129,6 +129,10 @@ export class Sockets implements AgentsPort, AgentsApi {
     this.#tellMachines([machineId], { type: "ended", job_id: jobId, attempt, reason });
   }
 
+  reallocate(machineId: string, reason: string): void {
+    this.#tellMachines([machineId], { type: "reallocate", reason });
+  }
+
   async drain(machineIds: string[]): Promise<number> {
     this.#drained.add(machineIds, Date.now());
     return this.#tellMachines(machineIds, { type: "drain" });

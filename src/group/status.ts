@@ -2,7 +2,7 @@
 import type { AgentState } from "../contract/index.ts";
 import type { LeaseRow } from "./lease-row.ts";
 import type { Poller } from "./polls.ts";
-import type { AgentStatus, SocketSeen } from "./protocol.ts";
+import type { AgentStatus, HeldJob, SocketSeen } from "./protocol.ts";
 
 /** Told at most: a group has 500 replicas, of which one may run several agents. */
 export const mostAgents = 1_000;
@@ -13,7 +13,7 @@ interface Known {
   waits: boolean;
   drained: boolean;
   knowsManaged: boolean;
-  jobs: { jobId: string; attempt: number }[];
+  jobs: HeldJob[];
 }
 
 /** The ones heard of last first. */
@@ -46,7 +46,9 @@ export function agentsOf(seen: {
     if (lease.machineId === null) continue;
     const agent = agentOf(lease.machineId, lease.instanceId, lease.renewedMs ?? lease.grantedMs);
     agent.knowsManaged ||= lease.token !== null;
-    agent.jobs.push({ jobId: lease.jobId, attempt: lease.attempt });
+    // One that nobody has acknowledged has nothing to upload yet.
+    const uploading = lease.hints?.uploading ?? lease.acknowledgedMs !== null;
+    agent.jobs.push({ jobId: lease.jobId, attempt: lease.attempt, uploading });
   }
   for (const socket of seen.sockets) {
     const agent = agentOf(socket.machineId, socket.instanceId, socket.seenMs);

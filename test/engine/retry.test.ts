@@ -154,7 +154,7 @@ describe("quarantine", () => {
       status: "failed",
       num_failures: 0,
       failed_reason:
-        "quarantined: 5 attempts in a row died within 10 minutes of their start, on 5 machines, without progress",
+        "quarantined: 5 attempts in a row, on 5 machines, died within 10 minutes of their start or stalled, without progress",
     });
     expect(world.job("a").failed).toBe(world.attempts("a").at(-1)?.ended);
     expect(await world.claim("m6")).toBeNull();

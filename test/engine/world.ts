@@ -9,7 +9,7 @@ import type { SqlRecord } from "../../src/db/job-record.ts";
 import type { Statement } from "../../src/db/statement.ts";
 import { Engine } from "../../src/group/engine.ts";
 import type { EngineEvent } from "../../src/group/ports.ts";
-import type { ClaimAnswer, GroupKey } from "../../src/group/protocol.ts";
+import type { ClaimAnswer, GroupKey, Renewal, SettleFacts, SettleKind } from "../../src/group/protocol.ts";
 
 /**
  * - `refused`: D1 fails before anything is applied.
@@ -88,6 +88,9 @@ export class World {
         },
         ended: ({ jobId, attempt }, reason) => {
           this.told.push(`${jobId} ${attempt} ${reason}`);
+        },
+        reallocate: (machineId, reason) => {
+          this.told.push(`${machineId} reallocate: ${reason}`);
         },
       },
     });
@@ -187,6 +190,11 @@ export class World {
     return this.#object;
   }
 
+  /** Rows of the object's storage that were ever written. */
+  get objectWrites(): number {
+    return Number(this.#object.prepare("SELECT total_changes() AS n").get()?.n);
+  }
+
   leases(): SqlRecord[] {
     return this.#object.prepare("SELECT * FROM leases").all() as SqlRecord[];
   }
@@ -196,13 +204,13 @@ export class World {
     return heldBy(machineId, await this.engine.claim(key, { machineId, claimId }));
   }
 
-  async renew(held: Held) {
-    const [answer] = await this.engine.renew(key, held.machineId, [held]);
+  async renew(held: Held, told: Partial<Renewal> = {}) {
+    const [answer] = await this.engine.renew(key, held.machineId, [{ ...held, ...told }]);
     return answer;
   }
 
-  settle(held: Held, kind: "completed" | "failed" | "released") {
-    return this.engine.settle(key, held.jobId, kind, held, {});
+  settle(held: Held, kind: SettleKind, facts: SettleFacts = {}) {
+    return this.engine.settle(key, held.jobId, kind, held, facts);
   }
 }
 

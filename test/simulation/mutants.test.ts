@@ -40,6 +40,7 @@ it("every rule of the protocol has its mutants", () => {
       9,
       10,
       11,
+      "Bad machines",
       "Pause",
       "Grants",
       "Commit",

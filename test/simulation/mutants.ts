@@ -22,8 +22,11 @@ export interface Edit {
 
 export interface Mutant extends Edit {
   name: string;
-  /** A number: of the lease protocol, docs/leases.md. A heading: of docs/operations.md (Pause), docs/webhooks.md (Outbox), docs/storage.md (the others). */
-  rule: number | "Pause" | "Grants" | "Commit" | "Retention" | "Resume" | "Outbox";
+  /**
+   * A number: of the lease protocol, docs/leases.md. A heading: of the same (Bad machines), docs/operations.md (Pause), docs/webhooks.md (Outbox),
+   * docs/storage.md (the others).
+   */
+  rule: number | "Bad machines" | "Pause" | "Grants" | "Commit" | "Retention" | "Resume" | "Outbox";
   /** A second guard of the same rule: it takes both to break it. */
   and?: Edit;
   /** Where it shows soonest. */
@@ -378,8 +381,36 @@ export const mutants: Mutant[] = [
     name: "failures are not counted",
     rule: 10,
     file: "src/db/leases/end.ts",
-    find: "failed: `num_failures = num_failures + 1,",
-    replace: "failed: `num_failures = num_failures + 0,",
+    find: "=> `num_failures = num_failures + 1,",
+    replace: "=> `num_failures = num_failures + 0,",
+  },
+  {
+    name: "a stall counts as a failure",
+    rule: 10,
+    file: "src/db/leases/end.ts",
+    find: "stalled: `fresh = 0,",
+    replace: "stalled: `num_failures = num_failures + 1, fresh = 0,",
+  },
+  {
+    name: "a timeout does not count as a failure",
+    rule: 10,
+    file: "src/db/leases/end.ts",
+    find: "  timed_out: failure(",
+    replace: "  timed_out: `fresh = 0, status = 'pending'` || failure(",
+  },
+  {
+    name: "a timeout bans nobody",
+    rule: 10,
+    file: "src/domain/ends.ts",
+    find: 'return isFailure(end) || end === "stalled";',
+    replace: 'return end === "failed" || end === "stalled";',
+  },
+  {
+    name: "a stall bans nobody",
+    rule: 10,
+    file: "src/domain/ends.ts",
+    find: 'return isFailure(end) || end === "stalled";',
+    replace: "return isFailure(end);",
   },
   {
     name: "interruptions count as failures",
@@ -404,6 +435,34 @@ export const mutants: Mutant[] = [
     file: "src/group/cancel.ts",
     find: "const canceled = await cancelAll(ctx, key, jobIds);",
     replace: "const canceled = 0; jobIds.length = 0;",
+  },
+
+  // Bad machines.
+  {
+    name: "a machine is blamed for jobs that fail everywhere",
+    rule: "Bad machines",
+    file: "src/domain/reallocation.ts",
+    find: "betterElsewhere >= jobsBetterElsewhere",
+    replace: "betterElsewhere >= 0",
+  },
+  {
+    name: "as many machines are told to go as are bad",
+    rule: "Bad machines",
+    file: "src/domain/reallocation.ts",
+    find: 'if (within(groupPauseMs).length > 0) return "group_told";',
+    replace: "",
+    and: {
+      file: "src/domain/reallocation.ts",
+      find: 'if (within(shareWindowMs).length >= ration) return "share_told";',
+      replace: "",
+    },
+  },
+  {
+    name: "a life of the object forgets whom it told to go",
+    rule: "Bad machines",
+    file: "src/group/machines.ts",
+    find: '"SELECT machine_id, told_ms, reason, done_ms FROM reallocations WHERE told_ms > ?"',
+    replace: '"SELECT machine_id, told_ms, reason, done_ms FROM reallocations WHERE told_ms > ? AND 0"',
   },
 
   // Pause.

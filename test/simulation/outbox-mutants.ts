@@ -75,7 +75,7 @@ export const outboxMutants: Mutant[] = [
     name: "a failure with tries left is told as an interruption",
     rule,
     file: "src/db/leases/end.ts",
-    find: 'write.kind !== "failed")',
+    find: "!isFailure(write.kind))",
     replace: "true)",
   },
   {

@@ -5,7 +5,7 @@
 import { Fleet } from "./actors/fleet.ts";
 import { Pauser } from "./actors/pauser.ts";
 import { People } from "./actors/people.ts";
-import { assemble } from "./assemble.ts";
+import { type Assembled, assemble } from "./assemble.ts";
 import { everythingEnded } from "./judge/final-rules.ts";
 import { patienceMs } from "./judge/object-rules.ts";
 import { Verdict, type Violation } from "./judge/verdict.ts";
@@ -60,8 +60,12 @@ export async function simulate(options: Options): Promise<Report> {
   let fleet: Fleet | undefined;
   // A chance of its own: runs without managed storage are the same with and without it.
   const bucketRandom = new Random(options.seed + 1_000_000);
-  const agents = { wake: (count: number) => fleet?.wake(count), ended: () => undefined };
-  const world = assemble({ key, scenario, schedule, verdict, random, bucketRandom, agents });
+  const agents = {
+    wake: (count: number) => fleet?.wake(count),
+    ended: () => undefined,
+    reallocate: (machineId: string) => world.surroundings.judge.toldToGo(machineId),
+  };
+  const world: Assembled = assemble({ key, scenario, schedule, verdict, random, bucketRandom, agents });
   const { d1, halted, object, surroundings } = world;
   const { bucket, faults, judge, worker } = surroundings;
   const people = new People(surroundings, d1);

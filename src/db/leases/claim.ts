@@ -2,6 +2,7 @@
  * The claim in D1: moves a pending job to a new attempt. The object has written its intent before (rule 1), so the
  * fence here is D1's own word: still pending, no newer attempt, machine not banned, group not paused.
  */
+import type { NodeFacts } from "../../contract/index.ts";
 import { groupIsPaused } from "../groups/pause.ts";
 import type { Statement } from "../statement.ts";
 import { recordEvent } from "../webhooks/outbox.ts";
@@ -15,6 +16,8 @@ export interface ClaimWrite {
   nowMs: number;
   /** The job has a webhook. */
   webhook: boolean;
+  /** What the agent told of its node; null: nothing. */
+  node: Partial<NodeFacts> | null;
 }
 
 /**
@@ -34,9 +37,15 @@ export function claimJob(write: ClaimWrite): Statement[] {
       params: [write.jobId, write.attempt, write.machineId, write.nowMs, write.opId],
     },
     {
-      sql: `INSERT INTO attempts (job_id, number, machine_id, instance_id, claimed, unswept)
-            SELECT id, attempt, machine_id, ?2, ?3, managed FROM jobs WHERE id = ?1 AND last_op = ?4`,
-      params: [write.jobId, write.instanceId, write.nowMs, write.opId],
+      sql: `INSERT INTO attempts (job_id, number, machine_id, instance_id, claimed, unswept, node)
+            SELECT id, attempt, machine_id, ?2, ?3, managed, ?5 FROM jobs WHERE id = ?1 AND last_op = ?4`,
+      params: [
+        write.jobId,
+        write.instanceId,
+        write.nowMs,
+        write.opId,
+        write.node === null ? null : JSON.stringify(write.node),
+      ],
     },
     ...(write.webhook ? [recordEvent(write.jobId, write.opId, write.nowMs, false)] : []),
   ];

@@ -2,21 +2,19 @@
  * Every way in which an attempt ends, as one fenced batch: the job's row, the attempt's row, the ban, the webhook's event. Repeating a
  * batch is harmless: the fence lets it through once, and the side effects of a repeat write what is already there.
  */
+import type { AttemptCause, AttemptEnd } from "../../contract/index.ts";
+import { isFailure } from "../../domain/ends.ts";
+import type { ToldProgress } from "../../domain/progress.ts";
 import { maxRetryDelaySeconds, quarantineAttempts, quarantineMachines } from "../../domain/retry.ts";
 import type { Statement } from "../statement.ts";
 import { recordEvent } from "../webhooks/outbox.ts";
 
 /** More machines of a streak than this tell nothing new. */
 const longestStreak = 50;
-const quarantineReason = `'quarantined: ' || json_array_length(json_insert(early_deaths, '$[#]', ?4)) ||
-  ' attempts in a row died within 10 minutes of their start, on ' ||
-  (SELECT COUNT(DISTINCT value) FROM json_each(json_insert(early_deaths, '$[#]', ?4))) || ' machines, without progress'`;
-
-export type EndKind = "completed" | "failed" | "released" | "interrupted" | "canceled";
 
 export interface EndWrite {
   opId: string;
-  kind: EndKind;
+  kind: AttemptEnd;
   jobId: string;
   /** The attempt that ends. 0: a job that nobody has claimed (an old client's report, or a cancel). */
   attempt: number;
@@ -31,45 +29,57 @@ export interface EndWrite {
   acknowledgedMs: number | null;
   /** When the command was first known to run; null: not known. */
   commandStartedMs: number | null;
-  /** Of an interruption: it died early, it did not, or (null) nobody can tell. Several in a row are a quarantine. */
+  /** Of an interruption or a stall: it died early, it did not, or (null) nobody can tell. Several in a row are a quarantine. */
   diedEarly: boolean | null;
   /** Until when this machine does not get this job again; null: no ban. */
   banUntilMs: number | null;
   exitCode: number | null;
   signal: string | null;
+  /** Null, or not there in a row of before, as `progress`: nobody said. */
+  cause: AttemptCause | null;
   reason: string | null;
   bytesDownloaded: number | null;
   bytesUploaded: number | null;
+  /** The newest that the command told of itself. */
+  progress: ToldProgress | null;
   /** The job has a webhook; null, or not there in a row of before: nobody knows. */
   webhook: boolean | null;
 }
 
 /** The streak of early deaths with this one: a value of the job's row. */
 const streak = "json_insert(early_deaths, '$[#]', ?4)";
-/** Whether this interruption is one early death too many. */
+const machinesOfStreak = `(SELECT COUNT(DISTINCT value) FROM json_each(${streak}))`;
+/** Whether this end is one early death too many. */
 const quarantined = `(?10 = 1 AND json_array_length(${streak}) >= ${quarantineAttempts}
-  AND (SELECT COUNT(DISTINCT value) FROM json_each(${streak})) >= ${quarantineMachines})`;
+  AND ${machinesOfStreak} >= ${quarantineMachines})`;
+const quarantineReason = `'quarantined: ' || json_array_length(${streak}) || ' attempts in a row, on ' || ${machinesOfStreak} ||
+  ' machines, died within 10 minutes of their start or stalled, without progress'`;
+/** Back to the queue, or quarantined. */
+const unlessQuarantined = `status = CASE WHEN ${quarantined} THEN 'failed' ELSE 'pending' END,
+                failed = CASE WHEN ${quarantined} THEN ?6 ELSE NULL END,
+                failed_reason = CASE WHEN ${quarantined} THEN ${quarantineReason} ELSE NULL END,
+                early_deaths = CASE WHEN ?10 = 0 THEN '[]' WHEN ?10 = 1 AND json_array_length(early_deaths) < ${longestStreak}
+                  THEN ${streak} ELSE early_deaths END`;
 const lastFailure = "num_failures + 1 >= max_failures";
+/** Back to the queue after its pause, or failed. */
+const failure = (reason: string) => `num_failures = num_failures + 1, fresh = 0, early_deaths = '[]',
+           status = CASE WHEN ${lastFailure} THEN 'failed' ELSE 'pending' END,
+           failed = CASE WHEN ${lastFailure} THEN ?6 ELSE NULL END,
+           failed_reason = CASE WHEN ${lastFailure} THEN ${reason} ELSE NULL END,
+           available_at = CASE WHEN retry_delay = 0 THEN 0 ELSE ?6 + 1000 *
+             MIN(retry_delay * (1 << MIN(num_failures, 20)), MAX(retry_delay, ${maxRetryDelaySeconds})) END`;
 
 /**
  * What becomes of the job; `?4` is the machine, `?6` now, `?7` 1 for an attempt that was acknowledged, `?9` the reason, `?10`
  * 1 for an early death, 0 for none, NULL for unknown. SQLite computes all of them from the row as it was.
  */
-const transitions: Record<EndKind, string> = {
+const transitions: Record<AttemptEnd, string> = {
   completed: "status = 'completed', completed = ?6",
-  failed: `num_failures = num_failures + 1, fresh = 0, early_deaths = '[]',
-           status = CASE WHEN ${lastFailure} THEN 'failed' ELSE 'pending' END,
-           failed = CASE WHEN ${lastFailure} THEN ?6 ELSE NULL END,
-           failed_reason = CASE WHEN ${lastFailure} THEN ?9 ELSE NULL END,
-           available_at = CASE WHEN retry_delay = 0 THEN 0 ELSE ?6 + 1000 *
-             MIN(retry_delay * (1 << MIN(num_failures, 20)), MAX(retry_delay, ${maxRetryDelaySeconds})) END`,
+  failed: failure("?9"),
+  timed_out: failure("COALESCE(?9, 'the command ran for longer than timeout_seconds')"),
+  stalled: `fresh = 0, ${unlessQuarantined}`,
   released: "status = 'pending', fresh = CASE WHEN ?7 THEN 0 ELSE fresh END",
-  interrupted: `fresh = CASE WHEN ?7 THEN 0 ELSE fresh END, num_interruptions = num_interruptions + ?7,
-                status = CASE WHEN ${quarantined} THEN 'failed' ELSE 'pending' END,
-                failed = CASE WHEN ${quarantined} THEN ?6 ELSE NULL END,
-                failed_reason = CASE WHEN ${quarantined} THEN ${quarantineReason} ELSE NULL END,
-                early_deaths = CASE WHEN ?10 = 0 THEN '[]' WHEN ?10 = 1 AND json_array_length(early_deaths) < ${longestStreak}
-                  THEN ${streak} ELSE early_deaths END`,
+  interrupted: `fresh = CASE WHEN ?7 THEN 0 ELSE fresh END, num_interruptions = num_interruptions + ?7, ${unlessQuarantined}`,
   canceled: "status = 'canceled', canceled = ?6",
 };
 
@@ -84,8 +94,10 @@ function fenceOf(write: EndWrite): string {
  * Indexes: jobs_id, and the keys of attempts and bans; those of recordEvent.
  */
 export function endAttempt(write: EndWrite): Statement[] {
+  // SQLite counts parameters by the highest number, whether or not a transition uses those below.
   const sql = `UPDATE jobs SET ${transitions[write.kind]}, last_op = ?3, machine_id = COALESCE(?4, machine_id),
-                 heartbeat = COALESCE(?5, heartbeat), num_heartbeats = COALESCE(?8, num_heartbeats)
+                 heartbeat = COALESCE(?5, heartbeat), num_heartbeats = COALESCE(?8, num_heartbeats),
+                 progress = COALESCE(?11, progress)
                WHERE id = ?1 AND attempt = ?2 AND ${fenceOf(write)}
                RETURNING id, status, available_at`;
   const params = [
@@ -99,13 +111,13 @@ export function endAttempt(write: EndWrite): Statement[] {
     write.numHeartbeats,
     write.reason,
     write.diedEarly === null ? null : Number(write.diedEarly),
+    write.progress ? JSON.stringify(write.progress) : null,
   ];
-  // A transition that does not use the last ones must not be given them: SQLite counts.
-  const statements: Statement[] = [{ sql, params: params.slice(0, highestParameter(sql)) }];
+  const statements: Statement[] = [{ sql, params }];
   if (write.attempt > 0) {
     statements.push({
       sql: `UPDATE attempts SET ended = ?3, "end" = ?4, end_op = ?5, acknowledged = COALESCE(acknowledged, ?6),
-              command_started = ?12, died_early = ?13,
+              command_started = ?12, died_early = ?13, cause = ?14,
               exit_code = ?7, signal = ?8, reason = ?9, bytes_downloaded = ?10, bytes_uploaded = ?11
             WHERE job_id = ?1 AND number = ?2 AND "end" IS NULL
               AND EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND last_op = ?5)`,
@@ -123,6 +135,7 @@ export function endAttempt(write: EndWrite): Statement[] {
         write.bytesUploaded,
         write.commandStartedMs,
         write.diedEarly === true ? 1 : 0,
+        write.cause ?? null,
       ],
     });
   }
@@ -135,13 +148,9 @@ export function endAttempt(write: EndWrite): Statement[] {
     });
   }
   if (write.webhook !== false) {
-    statements.push(recordEvent(write.jobId, write.opId, write.nowMs, write.kind !== "failed"));
+    statements.push(recordEvent(write.jobId, write.opId, write.nowMs, !isFailure(write.kind)));
   }
   return statements;
-}
-
-function highestParameter(sql: string): number {
-  return Math.max(...[...sql.matchAll(/\?(\d+)/g)].map((match) => Number(match[1])));
 }
 
 /**

@@ -11,7 +11,7 @@ import { listAllJobs } from "./list.ts";
 import { readLog } from "./logs/read.ts";
 import { writeLog } from "./logs/write.ts";
 import { purgeGroup } from "./purge.ts";
-import { reportCompleted, reportFailed, reportReleased } from "./report.ts";
+import { reportCompleted, reportFailed, reportReleased, reportStalled, reportTimedOut } from "./report.ts";
 import { retryEndedJob } from "./retry.ts";
 
 export const jobs = createRouter().openapiRoutes([
@@ -29,5 +29,7 @@ export const jobs = createRouter().openapiRoutes([
   reportCompleted,
   reportFailed,
   reportReleased,
+  reportStalled,
+  reportTimedOut,
   clearAllJobs,
 ]);

@@ -50,7 +50,8 @@ export function presentJob(job: VisibleJob): Job {
 /** The row with what its lease knows better, provided that the lease is of the same attempt. */
 export function withLiveLease(job: JobRow, live: LiveLease | null): JobRow {
   if (live?.attempt !== job.attempt) return job;
-  return { ...job, heartbeat: live.heartbeat, numHeartbeats: live.numHeartbeats };
+  const { heartbeat, numHeartbeats, progress } = live;
+  return { ...job, heartbeat, numHeartbeats, progress: progress ?? job.progress };
 }
 
 /** An attempt on the wire. */

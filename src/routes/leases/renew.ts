@@ -27,6 +27,8 @@ export const renewLeases = operation(route, async (c) => {
     leaseToken: lease.lease_token,
     commandStarted: lease.command_started,
     progress: lease.progress,
+    progressReport: lease.progress_report,
+    uploading: lease.uploading,
   }));
   const renewals = await groupOf(c, key).renew(key, machine_id, held);
   if (renewals.length !== leases.length) throw new Error("a renewal was not answered");

@@ -185,6 +185,8 @@ const cases: Record<string, () => Try[]> = {
     { status: 404, id: known.pending, body: { machine_id: "m1", container_group_id: group } },
   ],
   "POST /jobs/:id/released": underLease(),
+  "POST /jobs/:id/stalled": underLease(),
+  "POST /jobs/:id/timed_out": underLease(),
 
   "POST /jobs/:id/checkpoints": underLease({
     prefix: "state/",

@@ -1,6 +1,6 @@
 /** Claims, heartbeats and renewals over the real object; the lease protocol itself has its own tests. */
 import { beforeAll, describe, expect, test } from "vitest";
-import type { HeartbeatAnswer, RenewalAnswer } from "../../../src/contract/index.ts";
+import type { AttemptList, ErrorBody, HeartbeatAnswer, RenewalAnswer } from "../../../src/contract/index.ts";
 import { claim, getJob, newGroup, send, signUp, submit, tellerOf } from "./client.ts";
 
 let key: string;
@@ -61,6 +61,43 @@ describe("work", () => {
       expect(body.field).toMatch(/^(machine_id|container_group_id)$/);
     },
   );
+});
+
+describe("facts about the node", () => {
+  test("come with the claim and stand on the attempt", async () => {
+    const group = newGroup();
+    const { id } = await submit(key, { container_group_id: group });
+    const facts = "&agent_version=1.2.3&gpu_model=NVIDIA%20RTX%204090&gpu_count=2&memory_bytes=64000000000";
+    await claim(key, group, "m1", `&claim_id=c1${facts}`);
+    const { body } = await send<AttemptList>("GET", `/jobs/${id}/attempts`, { key });
+    expect(body.attempts[0]?.node).toEqual({
+      agent_version: "1.2.3",
+      gpu_model: "NVIDIA RTX 4090",
+      gpu_count: 2,
+      memory_bytes: 64_000_000_000,
+    });
+  });
+
+  test("are none of an old worker's business", async () => {
+    const group = newGroup();
+    const { id } = await submit(key, { container_group_id: group });
+    await claim(key, group, "m1");
+    const { body } = await send<AttemptList>("GET", `/jobs/${id}/attempts`, { key });
+    expect(body.attempts[0]?.node).toBeNull();
+  });
+
+  test.each([
+    ["gpu_count", "many"],
+    ["gpu_model", "x".repeat(101)],
+    ["memory_bytes", "-1"],
+  ])("that make no sense are a 400: %s", async (field, value) => {
+    const group = newGroup();
+    const job = await submit(key, { container_group_id: group });
+    const path = `/work?machine_id=m1&container_group_id=${group}&${field}=${value}`;
+    const { status, body } = await send("GET", path, { key });
+    expect([status, body.field]).toEqual([400, field]);
+    expect((await getJob(key, job.id)).status).toBe("pending");
+  });
 });
 
 describe("heartbeats", () => {
@@ -124,6 +161,33 @@ describe("renewals", () => {
       { job_id: held?.id, attempt: 1, status: "running", lease_seconds: expect.any(Number) },
       { job_id: held?.id, attempt: 1, status: "canceled" },
     ]);
+  });
+
+  test("tell how far the command has come: shown by the job at once, as D1 has not heard of it yet", async () => {
+    const group = newGroup();
+    const { id } = await submit(key, { container_group_id: group });
+    const [held] = await claim(key, group, "m1", "&claim_id=c1");
+    const renew = (told: Record<string, unknown>) =>
+      send<RenewalAnswer & ErrorBody>("POST", "/leases/renew", {
+        key,
+        body: {
+          machine_id: "m1",
+          container_group_id: group,
+          leases: [{ job_id: id, attempt: held?.attempt, lease_token: held?.lease_token, ...told }],
+        },
+      });
+    const progress_report = { step: 1200, total: 50_000, message: "loss 0.3" };
+    expect((await renew({ progress: 3, progress_report, uploading: false })).status).toBe(200);
+    const { progress } = await getJob(key, id);
+    expect(progress).toEqual({ ...progress_report, at: expect.any(String) });
+    expect((await renew({ progress: 3 })).status).toBe(200);
+    expect((await getJob(key, id)).progress).toEqual(progress);
+    const { status, body } = await renew({ progress_report: { step: "far" } });
+    expect([status, body.field]).toEqual([400, "leases[0].progress_report.step"]);
+    // A message that is too long is cut, and never refused.
+    const long = { step: 1201, message: "x".repeat(5000) };
+    expect((await renew({ progress_report: long })).status).toBe(200);
+    expect((await getJob(key, id)).progress?.message).toHaveLength(200);
   });
 
   test("name the field that is wrong", async () => {

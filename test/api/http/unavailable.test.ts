@@ -89,7 +89,7 @@ describe("goes on without the object", () => {
     const { id } = await submit(key, { container_group_id: "mixed" });
     await send("GET", "/work?machine_id=m1&container_group_id=mixed", { key });
     const live = (attempt: number) => ({
-      live: async () => ({ attempt, heartbeat: 1_000, numHeartbeats: 77 }),
+      live: async () => ({ attempt, heartbeat: 1_000, numHeartbeats: 77, progress: null }),
     });
     const other = await sendWithGroup(live(2), "GET", `/jobs/${id}`);
     expect(await other.json()).not.toMatchObject({ num_heartbeats: 77 });

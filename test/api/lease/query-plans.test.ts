@@ -1,21 +1,23 @@
 /** No statement of the lease protocol scans a table or sorts, except over the few values it was handed. */
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import { AttemptEnd } from "../../../src/contract/index.ts";
 import { readDelays } from "../../../src/db/groups/overview.ts";
 import { countAvailable, pauseGroup, resumeGroup } from "../../../src/db/groups/pause.ts";
 import { forgetKeys, readKey, takeKey } from "../../../src/db/jobs/idempotency.ts";
 import { purgeEnded, readEnded } from "../../../src/db/jobs/retention.ts";
 import { retryJob } from "../../../src/db/jobs/retry.ts";
 import { liftOldestBan } from "../../../src/db/leases/bans.ts";
+import { readBetterElsewhere } from "../../../src/db/leases/better-elsewhere.ts";
 import { claimJob, readJob } from "../../../src/db/leases/claim.ts";
-import { type EndKind, type EndWrite, endAttempt, readStanding } from "../../../src/db/leases/end.ts";
+import { type EndWrite, endAttempt, readStanding } from "../../../src/db/leases/end.ts";
 import { flushLeases, readRunningOf } from "../../../src/db/leases/flush.ts";
 import { readFront, readHead, readHeadFor } from "../../../src/db/leases/head.ts";
 import { purgePending, readRunningOfGroup } from "../../../src/db/leases/purge.ts";
 import { readRunning, sweepStart } from "../../../src/db/leases/sweep.ts";
 import type { Statement } from "../../../src/db/statement.ts";
 
-const endWrite = (kind: EndKind, attempt: number): EndWrite => ({
+const endWrite = (kind: AttemptEnd, attempt: number): EndWrite => ({
   opId: "o",
   kind,
   jobId: "j",
@@ -30,13 +32,25 @@ const endWrite = (kind: EndKind, attempt: number): EndWrite => ({
   banUntilMs: 1,
   exitCode: 1,
   signal: null,
+  cause: "exit",
+  progress: null,
   reason: null,
   bytesDownloaded: null,
   bytesUploaded: null,
   webhook: true,
 });
-const flushed = [{ jobId: "j", attempt: 1, heartbeatMs: 1, numHeartbeats: 1, acknowledgedMs: null }];
-const kinds: EndKind[] = ["completed", "failed", "released", "interrupted", "canceled"];
+const flushed = [
+  {
+    jobId: "j",
+    attempt: 1,
+    heartbeatMs: 1,
+    numHeartbeats: 1,
+    acknowledgedMs: null,
+    commandStartedMs: 1,
+    progress: { step: 1, total: null, message: null, at: 1 },
+  },
+];
+const kinds = AttemptEnd.options;
 
 const statements: [string, Statement[]][] = [
   [
@@ -49,6 +63,7 @@ const statements: [string, Statement[]][] = [
       instanceId: null,
       nowMs: 1,
       webhook: true,
+      node: { gpu_count: 8 },
     }),
   ],
   ["readJob", [readJob("j")]],
@@ -57,6 +72,7 @@ const statements: [string, Statement[]][] = [
   ["liftOldestBan", [liftOldestBan("j", ["m"])]],
   ["retryJob", retryJob("u", "j", "o")],
   ["readStanding", [readStanding("j", "m", null)]],
+  ["readBetterElsewhere", [readBetterElsewhere("m", [{ jobId: "j", attempt: 1 }])]],
   ["readHead", [readHead("u", "g", 1, 128)]],
   ["readHeadFor", [readHeadFor("u", "g", { id: "m", knowsManaged: false }, 1, 128)]],
   ["readFront", [readFront("u", "g", 1, 128)]],

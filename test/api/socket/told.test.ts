@@ -2,8 +2,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
-import type { ClaimedJob } from "../../../src/contract/index.ts";
-import type { AgentsApi } from "../../../src/group/protocol.ts";
+import type { ClaimedJob, ReportAnswer } from "../../../src/contract/index.ts";
+import type { AgentsApi, GroupApi } from "../../../src/group/protocol.ts";
 import { getJob, newGroup, send, signUp, submit } from "../http/client.ts";
 import { connect, lineUp, open, stubOf } from "./agents.ts";
 
@@ -77,6 +77,44 @@ test("an expiry tells the machine that has gone quiet, and wakes another", async
   await runDurableObjectAlarm(stubOf(user.id, group));
   expect(await quiet.next()).toEqual({ type: "ended", job_id: job.id, attempt: 1, reason: "superseded" });
   expect(await idle.next()).toEqual({ type: "wake" });
+});
+
+test("a machine that shall be exchanged is told so, on each of its sockets; and known to have been, in the next life", async () => {
+  const group = newGroup();
+  const bad = await connect(user.key, group, "m1");
+  const other = await connect(user.key, group, "m2");
+  const report = (job: ClaimedJob, machine: string, end: string) =>
+    send<ReportAnswer>("POST", `/jobs/${job.id}/${end}`, {
+      key: user.key,
+      body: {
+        machine_id: machine,
+        container_group_id: group,
+        attempt: job.attempt,
+        lease_token: job.lease_token,
+      },
+    });
+  for (let n = 0; n < 2; n++) {
+    const job = await held(group, "m1");
+    await report(job, "m1", "failed");
+    const query = `machine_id=m2&container_group_id=${group}&claim_id=${crypto.randomUUID()}`;
+    const { body } = await send<ClaimedJob[]>("GET", `/work?${query}`, { key: user.key });
+    await report(body[0] ?? job, "m2", "completed");
+  }
+  const { body } = await report(await held(group, "m1"), "m1", "failed");
+  expect(body.reallocate).toMatch(/did better on others$/);
+  expect(await bad.next()).toEqual({ type: "reallocate", reason: body.reallocate });
+  await other.upToDate();
+  expect(other.messages.filter(({ type }) => type === "reallocate")).toEqual([]);
+
+  await evictDurableObject(stubOf(user.id, group));
+  await runInDurableObject(stubOf(user.id, group), (_object, state) => {
+    state.storage.sql.exec("UPDATE reallocations SET told_ms = ?", Date.now() - 6 * 60_000);
+  });
+  const key = { userId: user.id, containerGroupId: group };
+  const api = stubOf(user.id, group) as unknown as GroupApi;
+  expect(await api.badMachines(key)).toMatchObject([{ machineId: "m1", reason: body.reallocate, jobs: [] }]);
+  await api.reallocated(key, "m1");
+  expect(await api.badMachines(key)).toEqual([]);
 });
 
 const apiOf = (group: string) => stubOf(user.id, group) as unknown as AgentsApi;

@@ -63,7 +63,7 @@ export class Agent {
       from: this.#machine,
       timeoutMs: claimTimeoutMs,
       work: (engine) => {
-        judge.claiming(claimId);
+        judge.claiming(claimId, machineId);
         return engine.claim(key, { machineId, claimId });
       },
       answered: (answer) => judge.claimed({ name: claimId, old: false, machineId }, answer),

@@ -15,6 +15,9 @@ import type { Surroundings } from "./surroundings.ts";
 const neverTicksMs = 2_000_000_000;
 const callTimeoutMs = 10 * second;
 
+/** A command that fails, one that was stopped for getting nowhere, one that took too long. */
+const badEnds: readonly SettleKind[] = ["failed", "stalled", "failed", "timed_out"];
+
 export interface Granted {
   jobId: string;
   attempt: number;
@@ -72,7 +75,7 @@ export class Attempt implements Holder {
         this.#upload(doneMs, () => undefined);
       },
       exited: (failed, doneMs) => {
-        if (failed) this.report("failed");
+        if (failed) this.report(this.#badEnd());
         else this.#upload(doneMs, () => this.report("completed"));
       },
     });
@@ -88,12 +91,18 @@ export class Attempt implements Holder {
       const events = {
         checkpoint: (doneMs: number) => snapshots.cut(doneMs, () => undefined),
         exited: (failed: boolean, doneMs: number) => {
-          if (failed) this.report("failed");
+          if (failed) this.report(this.#badEnd());
           else snapshots.cut(doneMs, () => this.report("completed"));
         },
       };
       this.#command = new Command(this.#world, this.#machine, this.jobId, fails, events, resumed.doneMs);
     }
+  }
+
+  /** How it goes badly. Without chance, so that it costs no other its draw. */
+  #badEnd(): SettleKind {
+    const turn = (this.attempt + this.jobId.charCodeAt(this.jobId.length - 1)) % badEnds.length;
+    return badEnds[turn] ?? "failed";
   }
 
   /** Whether it would cause effects now. Once it reports, all of its effects are behind it. */

@@ -54,7 +54,7 @@ export class OldWorker {
       // A doubled request is a second claim: nothing tells it from one.
       work: (engine) => {
         const copy = `${name}.${++copies}`;
-        judge.claiming(copy);
+        judge.claiming(copy, machineId);
         return engine.claim(key, { machineId }).then((answer) => {
           judge.claimed({ name: copy, old: true, machineId }, answer);
           return answer;

@@ -199,7 +199,10 @@ export class People {
       network.send({
         from: this.#desk,
         timeoutMs: callTimeoutMs,
-        work: (engine) => engine.claim(key, { machineId, claimId }),
+        work: (engine) => {
+          judge.asks(machineId);
+          return engine.claim(key, { machineId, claimId });
+        },
         answered: (answer) => judge.claimedByStranger(job.id, attempt ?? 0, answer),
         done: () => undefined,
       });

@@ -8,6 +8,7 @@ import type {
   SettleKind,
 } from "../../../src/group/protocol.ts";
 import { minute, second } from "../scenario.ts";
+import { toldWithin } from "./bad-machine-rules.ts";
 import type { Book, JobBook } from "./book.ts";
 import { terminal } from "./book.ts";
 import type { Verdict } from "./verdict.ts";
@@ -121,6 +122,13 @@ export function settleAnswered(ctx: AnswerContext, call: SettleCall, answer: Set
         ) || job.unclaimedEnds.has(`${call.machineId} ${kind}`);
   if (answer.ok) {
     job.settledMs = ctx.nowMs();
+    const { reallocate } = answer;
+    verdict.require(
+      "who is to go was told",
+      jobId,
+      reallocate === undefined || toldWithin(book, call.machineId, ctx.nowMs() - 10 * minute),
+      () => `${call.machineId} was answered "${reallocate}"`,
+    );
     verdict.require(
       "what is answered ok is in D1",
       jobId,

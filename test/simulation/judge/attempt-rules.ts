@@ -63,6 +63,9 @@ export function attemptAdded(ctx: D1Context, jobId: string, number: number, mach
   ctx.touched.add(jobId);
 }
 
+/** Such an end bans its machine from the job. */
+export const wentBadly = (end: string | null) => end === "failed" || end === "timed_out" || end === "stalled";
+
 export interface AttemptEnd {
   jobId: string;
   number: number;
@@ -99,7 +102,7 @@ export function attemptChanged(ctx: D1Context, change: AttemptEnd): void {
   attempt.end = end;
   attempt.endedMs = change.endedMs;
   ctx.touched.add(jobId);
-  if (end === "failed" && attempt.machineId !== null) {
+  if (wentBadly(end) && attempt.machineId !== null) {
     job.bans.set(attempt.machineId, (change.endedMs ?? 0) + banMs);
   }
   if (end === "interrupted") mayInterrupt(ctx, job, attempt);

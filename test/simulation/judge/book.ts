@@ -97,6 +97,10 @@ export class Book {
   pausedSinceMs: number | null = null;
   /** When somebody last wanted it resumed. */
   resumedMs = Number.NEGATIVE_INFINITY;
+  /** Machines that were told to go, and when, as far as the object's storage goes back. */
+  toldToGo: { machineId: string; atMs: number }[] = [];
+  /** All that ever asked for work. */
+  readonly machines = new Set<string>();
   #seq = 0;
 
   add(id: string, createdMs: number, priority: number, managed: boolean): JobBook {

@@ -121,7 +121,8 @@ export function transactionEnded(ctx: D1Context): void {
     const job = ctx.book.job(jobId);
     if (job.gone) continue;
     const ends = [...job.attempts.values()];
-    const failed = ends.filter((attempt) => attempt.end === "failed").length + job.unclaimedFailures;
+    const failures = ends.filter(({ end }) => end === "failed" || end === "timed_out");
+    const failed = failures.length + job.unclaimedFailures;
     ctx.verdict.require(
       "failures are counted once",
       jobId,
@@ -139,12 +140,13 @@ export function transactionEnded(ctx: D1Context): void {
         `num_interruptions is ${job.numInterruptions}, of ${interrupted.length} acknowledged attempts that lapsed`,
     );
     const current = job.attempts.get(job.attempt);
-    if (job.status === "failed" && current?.end === "interrupted") {
+    if (job.status === "failed" && (current?.end === "interrupted" || current?.end === "stalled")) {
+      const gaveOut = interrupted.length + ends.filter(({ end }) => end === "stalled").length;
       ctx.verdict.require(
         "interruptions are no failures",
         jobId,
-        interrupted.length >= quarantineAttempts,
-        () => `failed after ${interrupted.length} interruptions`,
+        gaveOut >= quarantineAttempts,
+        () => `failed after ${gaveOut} interruptions and stalls`,
       );
     }
     ctx.verdict.require(

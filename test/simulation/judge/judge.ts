@@ -19,6 +19,7 @@ import type { Faults } from "../world/faults.ts";
 import type { GroupObject, ObjectWatcher } from "../world/group-object.ts";
 import type { Schedule } from "../world/schedule.ts";
 import * as answers from "./answer-rules.ts";
+import { toldToGo } from "./bad-machine-rules.ts";
 import { Book, type JobBook } from "./book.ts";
 import { type ClaimCall, claimAnswered } from "./claim-rules.ts";
 import * as d1Rules from "./d1-rules.ts";
@@ -159,6 +160,7 @@ export class Judge implements D1Watcher, ObjectWatcher {
     for (const name of this.#claimsSent) this.book.lateClaims.add(name);
     if (!storageLost) return;
     this.book.rows.clear();
+    this.book.toldToGo = [];
     // Which numbers it had given away it has forgotten too.
     this.book.lateClaims.clear();
     this.#claimsSent.clear();
@@ -235,6 +237,11 @@ export class Judge implements D1Watcher, ObjectWatcher {
     this.#d1Context.clearing = false;
   }
 
+  /** A machine is told to have itself exchanged, in this very step. */
+  toldToGo(machineId: string): void {
+    toldToGo({ book: this.book, verdict: this.verdict, nowMs: this.#schedule.nowMs }, machineId);
+  }
+
   // Attempts
 
   began(holder: Holder): void {
@@ -274,10 +281,16 @@ export class Judge implements D1Watcher, ObjectWatcher {
     this.reportsByMachine(jobId, machineId, kind);
   }
 
+  /** This machine asks for work, whoever it is. */
+  asks(machineId: string): void {
+    this.book.machines.add(machineId);
+  }
+
   // Answers
 
   /** A claim arrives. A copy joins the one under way, and shares its view of the queue. */
-  claiming(name: string): void {
+  claiming(name: string, machineId: string): void {
+    this.asks(machineId);
     if (!this.#claimsUnderWay.has(name)) this.#claimsUnderWay.set(name, this.#schedule.nowMs);
   }
 

@@ -59,6 +59,7 @@ export async function replayOnEngine(
   const agents = {
     wake: () => schedule.after(messageMs, () => wake(wakeKeptMs)),
     ended: () => undefined,
+    reallocate: () => undefined,
   };
   // The recorded jobs used their own storage: nobody asks the bucket anything.
   const bucketRandom = new Random(seed);
