@@ -167,7 +167,8 @@ test("the list: groups with jobs, a pause or a rule, each once, page by page", a
   for (const group of ["b", "d", "d", "f"]) await submit(key, { container_group_id: group });
   for (const group of ["a", "d"]) await send("POST", `/container-groups/${group}/pause`, { key });
   await env.DB.prepare(
-    `INSERT INTO scaling_rules VALUES (?1, 'c', 'o', 'p', 'n', 1, 5, 60, 1, 2), (?1, 'b', 'o', 'p', 'n', 0, 9, 60, 1, 2)`,
+    `INSERT INTO scaling_rules (user_id, container_group_id, org_name, project_name, container_group_name, min_replicas,
+       max_replicas, idle_threshold_seconds, created, updated) VALUES (?1, 'c', 'o', 'p', 'n', 1, 5, 60, 1, 2), (?1, 'b', 'o', 'p', 'n', 0, 9, 60, 1, 2)`,
   )
     .bind(id)
     .run();
