@@ -163,6 +163,7 @@ const cases: Record<string, () => Try[]> = {
     { status: 200, query: `?machine_id=m1&container_group_id=${group}` },
     { status: 200, query: `?machine_id=m1&container_group_id=${group}&claim_id=1` },
   ],
+  "GET /agents/me": () => [{ status: 200, query: `?machine_id=m1&container_group_id=${group}` }],
   "GET /agents/socket": () => [{ status: 426, query: `?machine_id=m1&container_group_id=${group}` }],
   "POST /leases/renew": () => {
     const { attempt, lease_token, ...holder } = known.lease;
