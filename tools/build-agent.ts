@@ -42,8 +42,11 @@ async function makeBinary(): Promise<void> {
     const missing = missingOnOldestSystem(needs);
     if (missing.length > 0)
       throw new Error(`${shown(binary)} would not start on Debian 10: it needs ${missing.join(", ")}`);
-    console.log(`  Node ${nodeVersion}; needs ${newestVersions(needs).join(", ")}: Debian 10, RHEL 8 or newer`);
-    if (!stripped) console.log("  not stripped, a sixth larger than it could be: strip (binutils) is not here");
+    console.log(
+      `  Node ${nodeVersion}; needs ${newestVersions(needs).join(", ")}: Debian 10, RHEL 8 or newer`,
+    );
+    if (!stripped)
+      console.log("  not stripped, a sixth larger than it could be: strip (binutils) is not here");
   } finally {
     rmSync(workDirectory, { recursive: true });
   }

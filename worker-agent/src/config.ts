@@ -9,6 +9,12 @@ export interface Config {
   apiUrl: string;
   /** Headers that prove who we are, on every call. */
   credentials: Record<string, string>;
+  imds: {
+    /** Of the node's metadata service; may have a path. */
+    url: string;
+    /** Whether this looks like a node of SaladCloud, which has such a service. */
+    expected: boolean;
+  };
   /** Values that must never reach a log. */
   secrets: string[];
   identity: Pick<Holder, "machine_id" | "container_group_id">;
@@ -78,6 +84,7 @@ const Environment = z.object({
   SALAD_MACHINE_ID: required,
   SALAD_CONTAINER_GROUP_ID: required,
   SALAD_INSTANCE_ID: z.string().optional(),
+  KELPIE_IMDS_URL: httpUrl.optional(),
   AWS_ACCESS_KEY_ID: z.string().default(""),
   AWS_SECRET_ACCESS_KEY: z.string().default(""),
   AWS_SESSION_TOKEN: z.string().optional(),
@@ -126,6 +133,11 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
   return {
     apiUrl: values.KELPIE_API_URL.replace(/\/+$/, ""),
     credentials,
+    imds: {
+      url: (values.KELPIE_IMDS_URL ?? "http://169.254.169.254").replace(/\/+$/, ""),
+      // Salad sets the one, whoever simulates it the other.
+      expected: (values.SALAD_INSTANCE_ID ?? values.KELPIE_IMDS_URL) !== undefined,
+    },
     secrets: secretsOf(values),
     identity: {
       machine_id: values.SALAD_MACHINE_ID,

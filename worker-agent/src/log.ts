@@ -21,13 +21,16 @@ export interface LogSettings {
   write?: (line: string) => void;
 }
 
-/** Shorter "secrets" would blank out ordinary words. */
+/** Those that are blanked out wherever they appear: shorter "secrets" are ordinary words, or nothing. */
+export function secretsToHide(secrets: string[]): string[] {
+  return secrets.filter((secret) => secret.length >= secretCharsMin);
+}
 const secretCharsMin = 8;
 
 /** Builds the agent's log. The command's own output does not pass through it. */
 export function createLog(settings: LogSettings, fixed: LogFields = {}): Log {
   const threshold = logLevels.indexOf(settings.level);
-  const secrets = (settings.secrets ?? []).filter((secret) => secret.length >= secretCharsMin);
+  const secrets = secretsToHide(settings.secrets ?? []);
   const write = settings.write ?? ((line: string) => void process.stdout.write(`${line}\n`));
 
   const at =

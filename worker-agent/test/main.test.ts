@@ -124,6 +124,18 @@ test("--version and --help need no configuration", async () => {
   expect(helped.output()).toContain("KELPIE_API_URL");
 });
 
+test("called in a way that makes no sense: usage on stderr, exit 64, and no agent", async () => {
+  const { exited, output } = launch({}, ["start"]);
+  expect(await exited).toBe(64);
+  expect(output()).toMatch(/^kelpie: "start" is no command\n/);
+});
+
+test("check tells what is wrong, line by line, and exits 1", async () => {
+  const { exited, output } = launch({ KELPIE_API_URL: "https://kelpie.example" }, ["check"]);
+  expect(await exited).toBe(1);
+  expect(output()).toMatch(/^failed {2}configuration .*\n/);
+});
+
 test("SIGTERM while the program still loads: exit 0, not death by signal", async () => {
   const server = await ApiServer.start();
   onTestFinished(() => server.stop());

@@ -16,5 +16,8 @@ const route = createRoute({
 export const describeAgent = operation(route, (c) => {
   const { userId, orgName = null, projectName = null, role } = c.var.principal;
   const managed_storage = hasManagedStorage(configOf(c.env));
-  return c.json({ user_id: userId, org_name: orgName, project_name: projectName, role, managed_storage }, 200);
+  return c.json(
+    { user_id: userId, org_name: orgName, project_name: projectName, role, managed_storage },
+    200,
+  );
 });
