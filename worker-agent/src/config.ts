@@ -73,7 +73,8 @@ const httpUrl = z
 /** Goes into an HTTP header: a stray newline or accent would make every call fail with a riddle. */
 const headerText = z.string().regex(/^[\x20-\x7e]+$/, { error: "must be printable ASCII" });
 
-const Environment = z.object({
+/** What the agent reads of its environment; docs/agent.md tells each, and a test holds it to that. */
+export const Environment = z.object({
   KELPIE_API_URL: httpUrl,
   KELPIE_API_KEY: headerText.optional(),
   SALAD_API_KEY: headerText.optional(),
