@@ -15,7 +15,7 @@ export function missingOnOldestSystem(needs: ElfNeeds): string[] {
   return [
     ...needs.libraries.filter((name) => !libraries.includes(name)),
     ...needs.symbolVersions.filter((name) => {
-      const [family = "", version = ""] = name.split("_");
+      const { family, version } = parsed(name);
       const bound = newest[family];
       return bound === undefined || isNewer(version, bound);
     }),
@@ -26,10 +26,16 @@ export function missingOnOldestSystem(needs: ElfNeeds): string[] {
 export function newestVersions({ symbolVersions }: ElfNeeds): string[] {
   const found = new Map<string, string>();
   for (const name of symbolVersions) {
-    const [family = "", version = ""] = name.split("_");
+    const { family, version } = parsed(name);
     if (isNewer(version, found.get(family) ?? "0")) found.set(family, version);
   }
   return [...found].map(([family, version]) => `${family} ${version}`).sort();
+}
+
+/** One without a number (`GLIBC_ABI_DT_RELR` of glibc 2.36) is a family of its own. */
+function parsed(name: string): { family: string; version: string } {
+  const [, family = name, version = "0"] = /^([A-Z]+)_(\d+(?:\.\d+)*)$/.exec(name) ?? [];
+  return { family, version };
 }
 
 function isNewer(version: string, than: string): boolean {
