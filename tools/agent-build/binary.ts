@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { postjectEntry } from "../project.ts";
 import { bundleScript } from "./bundle.ts";
+import { agentNodeOptions } from "./node-options.ts";
 
 const run = promisify(execFile);
 
@@ -49,6 +50,7 @@ export async function buildBinary(
     output: blob,
     disableExperimentalSEAWarning: true,
     useCodeCache: true,
+    execArgv: agentNodeOptions,
     // NODE_OPTIONS of an image are meant for its job: a "--require ./mine.js" would end the agent at every start.
     execArgvExtension: "none",
   };

@@ -1,6 +1,7 @@
 /** What an agent costs its node: read from /proc, and of its heap from itself. Linux alone. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { agentNodeOptions } from "../../agent-build/node-options.ts";
 import type { LocalAgent } from "../../local-agent.ts";
 import { projectRoot } from "../../project.ts";
 
@@ -39,9 +40,10 @@ const teller = `data:text/javascript,${encodeURIComponent(`
   });
 `)}`;
 
-/** The sources with a heap that can be asked after: for `LocalAgentOptions.program`. */
+/** The sources, started as the binary is, with a heap that can be asked after: for `LocalAgentOptions.program`. */
 export const programThatTellsItsHeap: [string, ...string[]] = [
   process.execPath,
+  ...agentNodeOptions,
   "--expose-gc",
   `--import=${teller}`,
   `${projectRoot}/worker-agent/src/main.ts`,
