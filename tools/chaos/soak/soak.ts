@@ -18,8 +18,8 @@ export const bounds = {
   idleCpuPercent: 0.5,
   /** From the first fifth of the jobs to the last: of 800 jobs, 2.6 KB each. */
   liveHeapBytes: 2 * 1024 ** 2,
-  /** V8 gives garbage back when it likes, so this is wide; the live heap is the sharp one. */
-  residentBytes: 32 * 1024 ** 2,
+  /** V8 gives garbage back when it likes, so this is wide (5 MiB were seen); the live heap is the sharp one. */
+  residentBytes: 16 * 1024 ** 2,
 };
 
 const idleMs = 30_000;
