@@ -1,54 +1,79 @@
-/** `npm run build:agent`: the agent as one file, dist/kelpie.mjs, for images that bring their own Node. */
+/**
+ * `npm run build:agent [-- --outdir DIR] [-- --module-only]`: the agent as one file, twice. `kelpie` for linux-x64 brings its
+ * own Node and needs nothing but glibc 2.28 and libstdc++; `kelpie.mjs` is for images that bring Node, on any processor.
+ */
 import { spawnSync } from "node:child_process";
-import { chmodSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
-import { build } from "esbuild";
-import { leastNodeVersion, nodeGuard } from "./node-guard.ts";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { buildBinary, lockedNode } from "./agent-build/binary.ts";
+import { bundleModule } from "./agent-build/bundle.ts";
+import { readElfNeeds } from "./agent-build/elf-needs.ts";
+import { missingOnOldestSystem, newestVersions } from "./agent-build/oldest-system.ts";
 import { projectRoot } from "./project.ts";
 
-const outfile = join(projectRoot, "dist/kelpie.mjs");
-
-await build({
-  entryPoints: [join(projectRoot, "worker-agent/src/main.ts")],
-  outfile,
-  bundle: true,
-  platform: "node",
-  target: `node${leastNodeVersion()}`,
-  format: "esm",
-  minify: true,
-  // Names of functions and classes show in stacks and error names.
-  keepNames: true,
-  sourcemap: "external",
-  legalComments: "none",
-  logLevel: "warning",
-  banner: {
-    js: [
-      // After main.ts's own "#!" line, and before all of it but its imports, which are of Node's own modules only.
-      nodeGuard(leastNodeVersion()),
-      // Dependencies in CommonJS call require("node:…"), which a module does not have.
-      'import { createRequire as kelpieCreateRequire } from "node:module";',
-      "const require = kelpieCreateRequire(import.meta.url);",
-    ].join("\n"),
+const { values } = parseArgs({
+  options: {
+    outdir: { type: "string", default: join(projectRoot, "dist") },
+    "module-only": { type: "boolean", default: false },
   },
 });
-chmodSync(outfile, 0o755);
+const outdir = resolve(values.outdir);
+mkdirSync(outdir, { recursive: true });
+
+const module = join(outdir, "kelpie.mjs");
+await bundleModule(module);
+tell(module, process.execPath, [module], "kB");
+
+if (!values["module-only"]) await makeBinary();
+
+async function makeBinary(): Promise<void> {
+  const binary = join(outdir, "kelpie");
+  const node = lockedNode();
+  if (node === undefined) {
+    console.log(`No ${shown(binary)}: it is made on linux-x64 only, where npm installs the Node for it`);
+    return;
+  }
+  const workDirectory = mkdtempSync(join(outdir, "build-"));
+  try {
+    const { nodeVersion, stripped } = await buildBinary(node, binary, workDirectory);
+    tell(binary, binary, [], "MB");
+    const needs = readElfNeeds(binary);
+    const missing = missingOnOldestSystem(needs);
+    if (missing.length > 0)
+      throw new Error(`${shown(binary)} would not start on Debian 10: it needs ${missing.join(", ")}`);
+    console.log(
+      `  Node ${nodeVersion}; needs ${newestVersions(needs).join(", ")}: Debian 10, RHEL 8 or newer`,
+    );
+    if (!stripped)
+      console.log("  not stripped, a sixth larger than it could be: strip (binutils) is not here");
+  } finally {
+    rmSync(workDirectory, { recursive: true });
+  }
+}
+
+function tell(path: string, command: string, before: string[], unit: "kB" | "MB"): void {
+  const size = (statSync(path).size / (unit === "kB" ? 1e3 : 1e6)).toFixed(unit === "kB" ? 0 : 1);
+  const times = Array.from({ length: 5 }, () => measureStartMs(command, before)).sort((a, b) => a - b);
+  console.log(`${shown(path)}: ${size} ${unit}, starts in ${times[2]?.toFixed(0)} ms (median of 5)`);
+}
 
 /** Loading and parsing of everything, and no work. */
-function measureStartMs(): number {
+function measureStartMs(command: string, before: string[]): number {
   const startedMs = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, [outfile, "--version"], {
+  const { status, stdout, stderr } = spawnSync(command, [...before, "--version"], {
     encoding: "utf8",
     timeout: 20_000,
   });
   const tookMs = performance.now() - startedMs;
   if (status !== 0 || !/^\d+\.\d+\.\d+/.test(stdout)) {
-    throw new Error(`The bundle does not tell its version (exit ${status}):\n${stdout}${stderr}`);
+    throw new Error(
+      `${shown(command)} does not tell the agent's version (exit ${status}):\n${stdout}${stderr}`,
+    );
   }
   return tookMs;
 }
 
-const times = Array.from({ length: 5 }, measureStartMs).sort((a, b) => a - b);
-const kib = (statSync(outfile).size / 1024).toFixed(0);
-console.log(
-  `${relative(projectRoot, outfile)}: ${kib} KiB, starts in ${times[2]?.toFixed(0)} ms (median of 5)`,
-);
+function shown(path: string): string {
+  return path.startsWith(`${projectRoot}/`) ? relative(projectRoot, path) : path;
+}

@@ -18,6 +18,8 @@ export interface LocalAgentOptions {
   /** Default true; false: no AWS_ variable at all, for jobs in managed storage. */
   s3Keys?: boolean;
   env?: Record<string, string>;
+  /** The program and its first arguments. Default: the sources, by this very Node. */
+  program?: [string, ...string[]];
   onLine?: (line: string) => void;
 }
 
@@ -36,7 +38,9 @@ const s3Keys = ({ s3Endpoint }: LocalAgentOptions["api"]) => ({
 export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
   mkdirSync(options.directory, { recursive: true });
   const { PATH, HOME, TMPDIR } = process.env;
-  const child = startProcess(process.execPath, [join(projectRoot, "worker-agent/src/main.ts")], {
+  const sources: [string, string] = [process.execPath, join(projectRoot, "worker-agent/src/main.ts")];
+  const [command, ...commandArguments] = options.program ?? sources;
+  const child = startProcess(command, commandArguments, {
     cwd: options.directory,
     env: {
       ...{ PATH, HOME, TMPDIR },

@@ -9,6 +9,7 @@ export const drizzleKitEntry = join(projectRoot, "node_modules/drizzle-kit/bin.c
 /** These two are executables of their own. */
 export const biomeEntry = join(projectRoot, "node_modules/.bin/biome");
 export const tscEntry = join(projectRoot, "node_modules/.bin/tsc");
+export const postjectEntry = join(projectRoot, "node_modules/postject/dist/cli.js");
 export const vitestEntry = join(projectRoot, "node_modules/vitest/vitest.mjs");
 
 /** Wrangler without an account, a network or a question: nothing is looked up, sent or asked. */

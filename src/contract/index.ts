@@ -1,4 +1,5 @@
 /** The wire: zod schemas and their types, shared by the API and the agent. Runs anywhere. */
+export * from "./agent.ts";
 export * from "./errors.ts";
 export * from "./files.ts";
 export * from "./group.ts";

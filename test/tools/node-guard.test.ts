@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { leastNodeVersion, nodeGuard } from "../../tools/node-guard.ts";
 import { projectRoot } from "../../tools/project.ts";
 
@@ -46,11 +47,14 @@ const systemNode = ["/usr/bin/node", "/usr/local/bin/node"].find((path) => {
 });
 
 it.skipIf(systemNode === undefined)("the bundle under an old Node: that line, and exit code 78", () => {
-  const build = spawnSync(process.execPath, [join(projectRoot, "tools/build-agent.ts")], {
+  const outdir = mkdtempSync(join(tmpdir(), "kelpie-bundle-"));
+  onTestFinished(() => rmSync(outdir, { recursive: true }));
+  const program = join(projectRoot, "tools/build-agent.ts");
+  const build = spawnSync(process.execPath, [program, "--module-only", "--outdir", outdir], {
     encoding: "utf8",
   });
   expect(build.stderr).toBe("");
-  const bundle = spawnSync(systemNode ?? "", [join(projectRoot, "dist/kelpie.mjs")], { encoding: "utf8" });
+  const bundle = spawnSync(systemNode ?? "", [join(outdir, "kelpie.mjs")], { encoding: "utf8" });
   expect(bundle.stderr).toMatch(/^kelpie needs Node 22\.19 or later, and this is Node [\d.]+ \(.*\)\n$/);
   expect(bundle.status).toBe(78);
 });

@@ -90,7 +90,8 @@ const headerText = z.string().regex(/^[\x20-\x7e]+$/, { error: "must be printabl
 /** As many jobs again may upload, and all of them are renewed in one call. */
 const slotsMax = limits.renewals / 2;
 
-const Environment = z.object({
+/** What the agent reads of its environment; docs/agent.md tells each, and a test holds it to that. */
+export const Environment = z.object({
   KELPIE_API_URL: httpUrl,
   KELPIE_API_KEY: headerText.optional(),
   SALAD_API_KEY: headerText.optional(),

@@ -21,7 +21,10 @@ export interface LogSettings {
   write?: (line: string) => void;
 }
 
-/** Shorter "secrets" would blank out ordinary words. */
+/** Those that are blanked out wherever they appear: shorter "secrets" are ordinary words, or nothing. */
+export function secretsToHide(secrets: Iterable<string>): string[] {
+  return [...secrets].filter((secret) => secret.length >= secretCharsMin);
+}
 const secretCharsMin = 8;
 
 /** Builds the agent's log. The command's own output does not pass through it. */
@@ -42,10 +45,8 @@ export function createLog(settings: LogSettings, fixed: LogFields = {}): Log {
         ...fields,
       };
       let line = JSON.stringify(entry);
-      for (const secret of secrets) {
-        if (secret.length >= secretCharsMin)
-          line = line.replaceAll(JSON.stringify(secret).slice(1, -1), "[secret]");
-      }
+      for (const secret of secretsToHide(secrets))
+        line = line.replaceAll(JSON.stringify(secret).slice(1, -1), "[secret]");
       write(line);
     };
   return {

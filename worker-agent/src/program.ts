@@ -1,7 +1,9 @@
 /** The agent as a program: configuration, signals, exit code. Its exit code never speaks of a job. */
 import { runAgent } from "./agent.ts";
 import { createApiClient } from "./api/client.ts";
+import { help, readArguments } from "./arguments.ts";
 import { createCgroupMemory } from "./cgroup-memory.ts";
+import { type CheckOptions, check } from "./check/check.ts";
 import { createClock } from "./clock.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import type { EarlySignals } from "./early-signals.ts";
@@ -19,11 +21,8 @@ import { version } from "./version.ts";
 /** As in sysexits.h: what a person must mend before a restart can help. */
 const exitConfig = 78;
 
-const help = `kelpie ${version}: takes jobs from the queue of this container group and runs them.
-
-Runs without arguments; everything is configured by environment variables.
-At least: KELPIE_API_URL. Elsewhere than on SaladCloud also KELPIE_API_KEY (or SALAD_API_KEY), SALAD_MACHINE_ID, SALAD_CONTAINER_GROUP_ID.
-`;
+/** As in sysexits.h: called in a way that makes no sense. */
+const exitUsage = 64;
 
 /** Runs the program to its end. */
 export async function run(args: string[], signals: EarlySignals): Promise<void> {
@@ -42,10 +41,35 @@ export async function run(args: string[], signals: EarlySignals): Promise<void> 
 async function main(args: string[], signals: EarlySignals): Promise<number> {
   // Logs that nobody reads any more must not end a job.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-  if (args.includes("--version")) process.stdout.write(`${version}\n`);
-  else if (args.includes("--help") || args.includes("-h")) process.stdout.write(help);
-  else return start(signals);
-  return 0;
+  const asked = readArguments(args);
+  switch (asked.what) {
+    case "agent":
+      return start(signals);
+    case "check":
+      return runCheck(asked.options, signals);
+    case "version":
+      process.stdout.write(`${version}\n`);
+      return 0;
+    case "help":
+      process.stdout.write(help);
+      return 0;
+    case "unknown":
+      process.stderr.write(`kelpie: ${asked.problem}\n\n${help}`);
+      return exitUsage;
+  }
+}
+
+async function runCheck(options: CheckOptions, signals: EarlySignals): Promise<number> {
+  // Whoever asks waits for the answer, or does not: 128 + the signal's number.
+  signals.listen((signal) => process.exit(signal === "SIGINT" ? 130 : 143));
+  const write = (line: string) => void process.stdout.write(`${line}\n`);
+  // A check that breaks down has not found that all is well.
+  const exitCode = await check(options, process.env, process.cwd(), write).catch((error) => {
+    write(`failed  the check itself ${reasonOf(error)}`);
+    return 1;
+  });
+  // Idle connections would keep the process for a few seconds.
+  return process.exit(exitCode);
 }
 
 async function start(signals: EarlySignals): Promise<number> {

@@ -86,6 +86,18 @@ test("--version and --help need no configuration", async () => {
   expect(helped.output()).toContain("KELPIE_API_URL");
 });
 
+test("called in a way that makes no sense: usage on stderr, exit 64, and no agent", async () => {
+  const { exited, output } = launch({ environment: {}, args: ["start"] });
+  expect(await exited).toBe(64);
+  expect(output()).toMatch(/^kelpie: "start" is no command\n/);
+});
+
+test("check tells what is wrong, line by line, and exits 1", async () => {
+  const { exited, output } = launch({ environment: { KELPIE_API_URL: "https://kelpie.example" }, args: ["check"] });
+  expect(await exited).toBe(1);
+  expect(output()).toMatch(/^failed {2}configuration .*\n/);
+});
+
 test("SIGTERM while the program still loads: exit 0, not death by signal", async () => {
   const server = await startServer();
   const { child, exited } = launchAgentOf(server, {

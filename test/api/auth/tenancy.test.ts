@@ -74,6 +74,10 @@ beforeAll(async () => {
     attempt: held.attempt,
     lease_token: held.lease_token,
   };
+  // An attempt that is never acknowledged is over after 10 s, in the middle of what follows.
+  const { attempt, lease_token, ...holder } = known.lease;
+  const renewal = { ...holder, leases: [{ job_id: held.id, attempt, lease_token }] };
+  expect((await send("POST", "/leases/renew", { key: victim.key, body: renewal })).status).toBe(200);
   known.pending = (await submit(victim.key, job())).id;
 
   const insert = insertRule({
@@ -165,6 +169,7 @@ const cases: Record<string, () => Try[]> = {
     { status: 200, query: `?machine_id=m1&container_group_id=${group}` },
     { status: 200, query: `?machine_id=m1&container_group_id=${group}&claim_id=1` },
   ],
+  "GET /agents/me": () => [{ status: 200, query: `?machine_id=m1&container_group_id=${group}` }],
   "GET /agents/socket": () => [{ status: 426, query: `?machine_id=m1&container_group_id=${group}` }],
   "POST /leases/renew": () => {
     const { attempt, lease_token, ...holder } = known.lease;
