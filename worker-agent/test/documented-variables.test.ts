@@ -5,7 +5,7 @@ import { z } from "zod";
 import { Environment } from "../src/config.ts";
 
 /** Documented before they are read: their branches come one after another. Empty once all are in. */
-const announced = ["KELPIE_SLOTS", "KELPIE_SHUTDOWN_UPLOAD_SECONDS"];
+const announced = ["KELPIE_SLOTS", "KELPIE_SHUTDOWN_UPLOAD_SECONDS", "KELPIE_LOG_SECONDS"];
 /** The default is decided elsewhere than in the schema. */
 const defaultsElsewhere = ["KELPIE_IMDS_URL"];
 
