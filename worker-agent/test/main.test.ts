@@ -93,7 +93,10 @@ test("called in a way that makes no sense: usage on stderr, exit 64, and no agen
 });
 
 test("check tells what is wrong, line by line, and exits 1", async () => {
-  const { exited, output } = launch({ environment: { KELPIE_API_URL: "https://kelpie.example" }, args: ["check"] });
+  const { exited, output } = launch({
+    environment: { KELPIE_API_URL: "https://kelpie.example" },
+    args: ["check"],
+  });
   expect(await exited).toBe(1);
   expect(output()).toMatch(/^failed {2}configuration .*\n/);
 });
