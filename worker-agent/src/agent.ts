@@ -4,7 +4,7 @@
  */
 import { realpath } from "node:fs/promises";
 import { observeActivity } from "./activity.ts";
-import type { ApiClient } from "./api/client.ts";
+import type { IdentifiedClient } from "./api/client.ts";
 import type { LeasedJob } from "./api/work.ts";
 import { Asides } from "./aside.ts";
 import { type Attempt, type AttemptSettings, type Held, type LocalEnd, runAttempt } from "./attempt.ts";
@@ -15,6 +15,9 @@ import { DirectoryRefused, emptyIfThere, makeClearable, makeEmpty } from "./dire
 import { DirectoryLocks, PathBusy } from "./directory-locks.ts";
 import type { Ending } from "./ending.ts";
 import { type FinalisationSettings, finaliseAttempt } from "./finalisation.ts";
+import type { JobWorth } from "./imds/deletion-cost.ts";
+import type { Imds } from "./imds/imds.ts";
+import { enterNode } from "./imds/node.ts";
 import { leaseOf } from "./lease/lease.ts";
 import { Renewals } from "./lease/renewal.ts";
 import { type Log, reasonOf } from "./log.ts";
@@ -34,9 +37,11 @@ const finalisationsMax = 2;
 
 export interface AgentSettings {
   config: Config;
-  client: ApiClient;
+  client: IdentifiedClient;
   transfers: Transfers;
   snapshots: Snapshots;
+  /** The node's metadata service. */
+  imds: Imds;
   clock: Clock;
   log: Log;
   shutdown: Shutdown;
@@ -55,9 +60,13 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   const releaseStateFile = await holdStateFile(locks, config.stateFile);
   const renewals = new Renewals({ client, identity: config.identity, clock, log, timings });
   const stateFile = new StateFile(config.stateFile, log);
+  const signals = new WorkSignals(clock, timings.drainForgottenMs);
+  const node = await enterNode(settings, signals, locks);
+  const { moves } = node;
   const attempts: FinalisationSettings = {
     ...settings,
     renewals,
+    moves,
     stateFile,
     identity: config.identity,
     asides: new Asides(locks),
@@ -68,13 +77,19 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
 
   const over = new AbortController();
   const renewing = renewals.run(over.signal);
-  const signals = new WorkSignals(clock, timings.drainForgottenMs);
+  const onNode = node.run(over.signal, shutdown.stopping);
+  const onReallocate = (reason: string) => moves.reallocate(reason);
   const onEnded = (jobId: string, attempt: number) => renewals.doubt(jobId, attempt);
   const listening =
-    config.socket && keepSocket({ config, clock, log, timings, signals, onEnded }, over.signal);
+    config.socket &&
+    keepSocket(
+      { config, credentials: client.credentials, clock, log, timings, signals, onEnded, onReallocate },
+      over.signal,
+    );
   const claiming = shutdown.bound(timings.shutdownReportMs);
   const finalisations = new Set<Promise<void>>();
   let faults = 0;
+  let isIdle = false;
   while (!shutdown.stopping.aborted) {
     if (finalisations.size >= finalisationsMax) {
       await unlessAborted(Promise.race(finalisations), shutdown.stopping);
@@ -82,16 +97,21 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     }
     const claims = { client, config, clock, log, timings, signals };
     const next = await nextJob({ ...claims, stopping: shutdown.stopping, stopped: claiming.signal });
-    if (next.kind === "idle")
-      log.info("no work for as long as configured", { seconds: config.maxIdleMs / 1000 });
+    isIdle = next.kind === "idle";
+    if (isIdle) log.info("no work for as long as configured", { seconds: config.maxIdleMs / 1000 });
     if (next.kind !== "job") break;
 
-    const attempt = beginAttempt(next.job, settings, attempts);
+    const attempt = beginAttempt(next.job, settings, attempts, node.deletionCost.begin());
     const held: Held = { release: async () => undefined };
     const local = await runAttempt(attempt, attempts, held);
+    if (attempt.lease.progress.commandStarted) moves.commandEnded();
     const finalisation = finaliseAttempt(attempt, local, attempts);
     finalisations.add(finalisation);
-    void finalisation.then(() => finalisations.delete(finalisation));
+    void finalisation.then(() => {
+      finalisations.delete(finalisation);
+      attempt.worth.over();
+      next.over();
+    });
 
     await clearDirectories(local, attempts, log);
     await held.release();
@@ -102,9 +122,10 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     }
   }
   await Promise.all(finalisations);
+  if (isIdle) await moves.leaveIdle(`no work for ${config.maxIdleMs / 1000} s`, shutdown.stopping);
   claiming.release();
   over.abort();
-  await Promise.all([renewing, listening]);
+  await Promise.all([renewing, listening, onNode]);
   await stateFile.written();
   await releaseStateFile();
 }
@@ -117,7 +138,12 @@ function isFaulty(ending: Ending): boolean {
   return (ending.end === "released" && ending.faulty) || (ending.end === "failed" && !ending.exit);
 }
 
-function beginAttempt(job: LeasedJob, settings: AgentSettings, shared: FinalisationSettings): Attempt {
+function beginAttempt(
+  job: LeasedJob,
+  settings: AgentSettings,
+  shared: FinalisationSettings,
+  worth: JobWorth,
+): Attempt {
   const { clock, timings } = settings;
   const { renewals, stateFile } = shared;
   const log = settings.log.with({ job_id: job.id, attempt: job.attempt });
@@ -134,9 +160,11 @@ function beginAttempt(job: LeasedJob, settings: AgentSettings, shared: Finalisat
   log.info("job claimed", { lease_seconds: job.lease_seconds });
   const state = stateFile.begin(job.id);
   const activity = observeActivity(state, stateFile, () => {
-    if (lease.progress.commandStarted) lease.progress.checkpoints += 1;
+    if (!lease.progress.commandStarted) return;
+    lease.progress.checkpoints += 1;
+    worth.saved();
   });
-  return { job, lease, log, state, activity };
+  return { job, lease, log, state, activity, worth };
 }
 
 /** Made and emptied at the start; a node where that is impossible can still run jobs that name their own. */

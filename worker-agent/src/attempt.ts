@@ -12,6 +12,7 @@ import type { Config } from "./config.ts";
 import { makeClearable, makeEmpty } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { checkGoesOn, describeExit, type Ending, endingOfError } from "./ending.ts";
+import type { JobWorth } from "./imds/deletion-cost.ts";
 import type { Lease } from "./lease/lease.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { unlessAborted } from "./pause.ts";
@@ -44,6 +45,8 @@ export interface Attempt {
   log: Log;
   state: JobState;
   activity: Activity;
+  /** What SaladCloud is told that it would cost to take the node away. */
+  worth: JobWorth;
 }
 
 /** How the local part of an attempt ended; for `completed`, with outputs that wait to be uploaded. */
@@ -76,6 +79,7 @@ export async function runAttempt(attempt: Attempt, settings: AttemptSettings, he
     const run = await runCommand(attempt, settings, mirrors);
     if (!run.ok) return { rules, ending: endingOfStart(run) };
     exit = run.exit;
+    attempt.worth.uploading();
     await finishMirrors(mirrors, attempt, settings, uploads, run);
     mirrors = [];
     lease.trust.ended.throwIfAborted();

@@ -25,7 +25,11 @@ export interface ClaimSettings {
   stopped: AbortSignal;
 }
 
-export type NextJob = { kind: "job"; job: LeasedJob } | { kind: "stopping" } | { kind: "idle" };
+/** `over`: to be called when nothing of the job is left on this node. */
+export type NextJob =
+  | { kind: "job"; job: LeasedJob; over: () => void }
+  | { kind: "stopping" }
+  | { kind: "idle" };
 
 /** Waits for a job. `idle`: there was none for `maxIdleMs`. */
 export async function nextJob(settings: ClaimSettings): Promise<NextJob> {
@@ -48,7 +52,7 @@ async function lookForJob(settings: ClaimSettings): Promise<NextJob> {
       if (isIdle()) return { kind: "idle" };
       continue;
     }
-    signals.claimBegins();
+    const over = signals.claimBegins();
     const answer = await claimJob(
       client,
       { ...config.identity, instance_id: config.instanceId, claim_id: claimId },
@@ -56,7 +60,7 @@ async function lookForJob(settings: ClaimSettings): Promise<NextJob> {
     );
     if (answer.ok) {
       const [job] = answer.value;
-      if (job) return { kind: "job", job };
+      if (job) return { kind: "job", job, over };
       failures = 0;
     } else {
       failures++;
@@ -64,6 +68,7 @@ async function lookForJob(settings: ClaimSettings): Promise<NextJob> {
       const say = failures > config.maxRetries ? log.error : log.warn;
       if (!stopping.aborted) say("claim failed", { failures, fault: answer.fault, reason: answer.message });
     }
+    over();
     if (answer.ok || answer.fault === "invalid") claimId = randomUUID();
     if (isIdle()) return { kind: "idle" };
     await untilNextClaim(settings, since, failures);

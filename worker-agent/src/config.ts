@@ -2,13 +2,25 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import type { Holder } from "../../src/contract/index.ts";
+import { imdsDefaultUrl } from "./imds/imds.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 import type { TransferSettings } from "./transfer/ports.ts";
 
 export interface Config {
   apiUrl: string;
-  /** Headers that prove who we are, on every call. */
+  /** Headers that prove who we are, on every call; as far as the environment knows them. */
   credentials: Record<string, string>;
+  /**
+   * What the node's metadata service adds to them: nothing; the organization's name; or, where there is no key at all, the token that is the
+   * proof.
+   */
+  credentialsFromNode: "none" | "organization" | "token";
+  imds: {
+    /** Of the node's metadata service; may have a path. */
+    url: string;
+    /** Whether this looks like a node of SaladCloud, which has such a service. */
+    expected: boolean;
+  };
   /** Values that must never reach a log. */
   secrets: string[];
   identity: Pick<Holder, "machine_id" | "container_group_id">;
@@ -23,8 +35,9 @@ export interface Config {
   maxRetries: number;
   /** 0: never exit for want of work. */
   maxIdleMs: number;
-  /** Read and validated, but acted on only once the agent speaks to the node's metadata service. */
+  /** Jobs that fail here in a row before the agent asks for another node. 0: it never does by itself. */
   maxJobFailures: number;
+  /** Whether each job gets a container of its own. */
   recreateBetweenJobs: boolean;
 }
 
@@ -78,6 +91,7 @@ const Environment = z.object({
   SALAD_MACHINE_ID: required,
   SALAD_CONTAINER_GROUP_ID: required,
   SALAD_INSTANCE_ID: z.string().optional(),
+  KELPIE_IMDS_URL: httpUrl.optional(),
   AWS_ACCESS_KEY_ID: z.string().default(""),
   AWS_SECRET_ACCESS_KEY: z.string().default(""),
   AWS_SESSION_TOKEN: z.string().optional(),
@@ -119,13 +133,16 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
   const problems = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
-  const credentials = readCredentials(given, problems);
+  // Salad sets the one, whoever simulates it the other.
+  const expected = (given.SALAD_INSTANCE_ID ?? given.KELPIE_IMDS_URL) !== undefined;
+  const credentials = readCredentials(given, expected, problems);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
 
   const values = parsed.data;
   return {
     apiUrl: values.KELPIE_API_URL.replace(/\/+$/, ""),
-    credentials,
+    ...credentials,
+    imds: { url: (values.KELPIE_IMDS_URL ?? imdsDefaultUrl).replace(/\/+$/, ""), expected },
     secrets: secretsOf(values),
     identity: {
       machine_id: values.SALAD_MACHINE_ID,
@@ -158,22 +175,36 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
   };
 }
 
-/** A Kelpie key wins; a Salad key needs to know organization and project. Both may be set: images carry both. */
-function readCredentials(environment: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
-  if (environment.KELPIE_API_KEY) return { "X-Kelpie-Key": environment.KELPIE_API_KEY };
-  if (!environment.SALAD_API_KEY) {
-    problems.push("KELPIE_API_KEY or SALAD_API_KEY is required");
-    return {};
+/**
+ * A Kelpie key wins, then a Salad key, which needs to know organization and project; images carry both. A node of SaladCloud needs
+ * neither: its metadata service hands out tokens, which also name the organization.
+ */
+function readCredentials(
+  environment: NodeJS.ProcessEnv,
+  expected: boolean,
+  problems: string[],
+): Pick<Config, "credentials" | "credentialsFromNode"> {
+  if (environment.KELPIE_API_KEY) {
+    return { credentials: { "X-Kelpie-Key": environment.KELPIE_API_KEY }, credentialsFromNode: "none" };
   }
   const organization = environment.SALAD_ORGANIZATION_NAME ?? environment.SALAD_ORGANIZATION;
   const project = environment.SALAD_PROJECT_NAME ?? environment.SALAD_PROJECT;
-  if (!organization) problems.push("SALAD_ORGANIZATION_NAME is required beside SALAD_API_KEY");
-  if (!project) problems.push("SALAD_PROJECT_NAME is required beside SALAD_API_KEY");
-  return {
-    "Salad-Api-Key": environment.SALAD_API_KEY,
-    "Salad-Organization": organization ?? "",
-    "Salad-Project": project ?? "",
-  };
+  const key = environment.SALAD_API_KEY;
+  if (!key && !expected) {
+    problems.push("KELPIE_API_KEY or SALAD_API_KEY is required");
+    return { credentials: {}, credentialsFromNode: "none" };
+  }
+  const beside = key ? "beside SALAD_API_KEY" : "without KELPIE_API_KEY";
+  if (!project) problems.push(`SALAD_PROJECT_NAME is required ${beside}`);
+  const credentials = { "Salad-Project": project ?? "" };
+  if (!key) return { credentials, credentialsFromNode: "token" };
+  if (!organization && !expected) problems.push("SALAD_ORGANIZATION_NAME is required beside SALAD_API_KEY");
+  return organization
+    ? {
+        credentials: { "Salad-Api-Key": key, "Salad-Organization": organization, ...credentials },
+        credentialsFromNode: "none",
+      }
+    : { credentials: { "Salad-Api-Key": key, ...credentials }, credentialsFromNode: "organization" };
 }
 
 function secretsOf(values: Environment): string[] {

@@ -8,15 +8,18 @@ import type { ApiClient } from "./api/client.ts";
 import { type Attempt, type AttemptSettings, type LocalEnd, transferContext } from "./attempt.ts";
 import type { Config } from "./config.ts";
 import { type Ending, endingOfError } from "./ending.ts";
+import type { JobOutcome, Moves } from "./imds/moves.ts";
 import type { Renewals } from "./lease/renewal.ts";
 import { reasonOf } from "./log.ts";
 import { backoffMs, pause } from "./pause.ts";
+import type { CommandExit } from "./process.ts";
 import { reportEnd } from "./reporting.ts";
 import { TransferError } from "./transfer/ports.ts";
 
 export interface FinalisationSettings extends AttemptSettings {
   client: ApiClient;
   renewals: Renewals;
+  moves: Pick<Moves, "jobEnded" | "reallocate">;
   identity: Config["identity"];
 }
 
@@ -31,7 +34,11 @@ export async function finaliseAttempt(
   try {
     const ending = await uploadOutputs(attempt, local, settings);
     if (ending.end === "lost") log.warn("attempt lost, nothing reported", { reason: ending.reason });
-    else recorded = (await report(attempt, ending, settings)) && ending.end === "completed";
+    else {
+      const isReported = await report(attempt, ending, settings);
+      recorded = isReported && ending.end === "completed";
+      if (isReported) settings.moves.jobEnded(outcomeOf(ending));
+    }
   } catch (error) {
     log.error("finalisation failed", { reason: reasonOf(error) });
   }
@@ -42,6 +49,12 @@ export async function finaliseAttempt(
   await local.aside
     ?.remove()
     .catch((error) => log.warn("outputs moved aside remain", { reason: reasonOf(error) }));
+}
+
+/** A job that fails everywhere before its command runs (no such bucket, say) tells nothing about this node. */
+function outcomeOf({ end, exit }: Ending & { exit?: CommandExit }): JobOutcome {
+  if (end === "failed") return exit ? "failed" : "other";
+  return end === "completed" ? "completed" : "other";
 }
 
 async function uploadOutputs(
@@ -97,7 +110,9 @@ async function report(
   };
   const bound = shutdown.bound(timings.shutdownReportMs, timings.shutdownHurriedReportMs);
   try {
-    return await reportEnd({ client, lease, log, timings, signal: bound.signal }, ending.end, body);
+    const onReallocate = (reason: string) => settings.moves.reallocate(reason);
+    const reporting = { client, lease, log, timings, onReallocate, signal: bound.signal };
+    return await reportEnd(reporting, ending.end, body);
   } finally {
     bound.release();
   }

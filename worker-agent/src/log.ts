@@ -16,8 +16,8 @@ export interface Log {
 
 export interface LogSettings {
   level: LogLevel;
-  /** Values that must never appear, whatever message they slipped into. */
-  secrets?: string[];
+  /** Values that must never appear, whatever message they slipped into. Those that join later count from then on. */
+  secrets?: Iterable<string>;
   write?: (line: string) => void;
 }
 
@@ -27,7 +27,7 @@ const secretCharsMin = 8;
 /** Builds the agent's log. The command's own output does not pass through it. */
 export function createLog(settings: LogSettings, fixed: LogFields = {}): Log {
   const threshold = logLevels.indexOf(settings.level);
-  const secrets = (settings.secrets ?? []).filter((secret) => secret.length >= secretCharsMin);
+  const secrets = settings.secrets ?? [];
   const write = settings.write ?? ((line: string) => void process.stdout.write(`${line}\n`));
 
   const at =
@@ -42,7 +42,10 @@ export function createLog(settings: LogSettings, fixed: LogFields = {}): Log {
         ...fields,
       };
       let line = JSON.stringify(entry);
-      for (const secret of secrets) line = line.replaceAll(JSON.stringify(secret).slice(1, -1), "[secret]");
+      for (const secret of secrets) {
+        if (secret.length >= secretCharsMin)
+          line = line.replaceAll(JSON.stringify(secret).slice(1, -1), "[secret]");
+      }
       write(line);
     };
   return {

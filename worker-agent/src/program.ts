@@ -4,6 +4,9 @@ import { createApiClient } from "./api/client.ts";
 import { createClock } from "./clock.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import type { EarlySignals } from "./early-signals.ts";
+import { createImds } from "./imds/imds.ts";
+import { createCredentials } from "./imds/node-credentials.ts";
+import { NodeToken, rememberingIn } from "./imds/node-token.ts";
 import { createLog, reasonOf } from "./log.ts";
 import { Shutdown } from "./shutdown.ts";
 import { createSnapshots } from "./snapshot/snapshots.ts";
@@ -17,7 +20,7 @@ const exitConfig = 78;
 const help = `kelpie ${version}: takes jobs from the queue of this container group and runs them.
 
 Runs without arguments; everything is configured by environment variables.
-At least: KELPIE_API_URL, KELPIE_API_KEY (or SALAD_API_KEY), SALAD_MACHINE_ID, SALAD_CONTAINER_GROUP_ID.
+At least: KELPIE_API_URL. Elsewhere than on SaladCloud also KELPIE_API_KEY (or SALAD_API_KEY), SALAD_MACHINE_ID, SALAD_CONTAINER_GROUP_ID.
 `;
 
 /** Runs the program to its end. */
@@ -57,7 +60,8 @@ async function start(signals: EarlySignals): Promise<number> {
 }
 
 async function work(config: Config, workdir: string, signals: EarlySignals): Promise<void> {
-  const log = createLog({ level: config.logLevel, secrets: config.secrets });
+  const secrets = new Set(config.secrets);
+  const log = createLog({ level: config.logLevel, secrets });
   const shutdown = new Shutdown();
   signals.listen((signal) => {
     log.info(shutdown.stopping.aborted ? "told again to stop: hurrying" : "told to stop", { signal });
@@ -81,14 +85,18 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
   });
 
   log.info("agent started", { version, api: new URL(config.apiUrl).origin, ...config.identity });
-  const client = createApiClient(config.apiUrl, config.credentials);
+  const clock = createClock();
+  const imds = createImds({ url: config.imds.url, timings });
+  const token = new NodeToken({ imds, clock, onToken: rememberingIn(secrets) });
+  const client = createApiClient(config.apiUrl, createCredentials(config, token));
   const managed = { api: client, identity: config.identity };
   await runAgent({
     config,
     client,
     transfers: createTransfers(config.transfer, managed),
     snapshots: createSnapshots(config.transfer, managed),
-    clock: createClock(),
+    imds,
+    clock,
     log,
     shutdown,
     timings,

@@ -17,6 +17,8 @@ export interface Reporting {
   lease: Lease;
   log: Log;
   timings: Timings;
+  /** The API wants this node exchanged. */
+  onReallocate: (reason: string) => void;
   /** Ends the tries: the agent is stopping and its time is up. */
   signal: AbortSignal;
 }
@@ -27,7 +29,7 @@ export async function reportEnd(
   end: ReportedEnd,
   report: ReportInput,
 ): Promise<boolean> {
-  const { client, lease, log, timings, signal } = reporting;
+  const { client, lease, log, onReallocate, timings, signal } = reporting;
   const over = AbortSignal.any([signal, lease.trust.ended]);
   for (let tries = 1; !signal.aborted; tries++) {
     // The lease may have ended because an earlier try was applied; its reason then names our own end.
@@ -38,6 +40,7 @@ export async function reportEnd(
     });
     if (answer.ok) {
       log.info(`reported ${end}`, { reason: report.reason });
+      if (answer.value.reallocate !== undefined) onReallocate(answer.value.reallocate);
       return true;
     }
     if (!isRetryable(answer.fault)) {

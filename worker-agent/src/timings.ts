@@ -48,6 +48,24 @@ export const timings = {
    * deployments of the API; after it, another attempt has most likely been granted, and the work is wasted.
    */
   maxUntrustedMs: 3_600_000,
+  /** The node's metadata service is on the node itself: it answers in milliseconds, or not at all. */
+  imdsTimeoutMs: 2_500,
+  imdsTries: 3,
+  imdsRetryMs: 250,
+  /** A container may start before its metadata service: looked for again after so long, doubling, for good. */
+  imdsLookFirstMs: 2_000,
+  imdsLookCapMs: 600_000,
+  /** The deletion cost of a running job is counted in minutes. */
+  deletionCostTickMs: 60_000,
+  /** After SaladCloud has agreed to take this container away: it should be gone long before. */
+  moveWaitMs: 600_000,
+  /** The same for an agent that would end anyway, and whose container is then started again. */
+  idleMoveWaitMs: 15_000,
+  /** After a request of which nobody knows whether it was heard: time for its effect to show. */
+  moveDoubtMs: 30_000,
+  /** After a reallocation that did not come, none is asked for so long; doubles. */
+  reallocateAgainFirstMs: 2 * 3_600_000,
+  reallocateAgainCapMs: 24 * 3_600_000,
   /** Outputs are on disk and the work is done: worth several rounds, beyond the retries of each request. */
   outputRounds: 4,
   outputRoundPauseMs: 10_000,

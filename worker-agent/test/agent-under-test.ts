@@ -7,6 +7,9 @@ import { runAgent } from "../src/agent.ts";
 import { createApiClient } from "../src/api/client.ts";
 import { createClock } from "../src/clock.ts";
 import { readConfig } from "../src/config.ts";
+import { createImds } from "../src/imds/imds.ts";
+import { createCredentials } from "../src/imds/node-credentials.ts";
+import { NodeToken, rememberingIn } from "../src/imds/node-token.ts";
 import { createLog } from "../src/log.ts";
 import { signalGroup } from "../src/process-group.ts";
 import { Shutdown } from "../src/shutdown.ts";
@@ -29,6 +32,8 @@ const quickTimings: Partial<Timings> = {
   socketReconnectSpreadMs: 20,
   socketRetryFirstMs: 10,
   socketRetryCapMs: 50,
+  imdsRetryMs: 10,
+  imdsLookFirstMs: 10,
 };
 
 export interface LogLine {
@@ -59,8 +64,10 @@ export async function startAgent(
   const shutdown = new Shutdown();
   const lines: LogLine[] = [];
   const watchers = new Set<() => void>();
+  const secrets = new Set<string>();
   const log = createLog({
     level: "debug",
+    secrets,
     write(line) {
       lines.push(JSON.parse(line));
       for (const watcher of watchers) watcher();
@@ -79,21 +86,27 @@ export async function startAgent(
     SALAD_MACHINE_ID: "machine-1",
     SALAD_CONTAINER_GROUP_ID: "group",
     KELPIE_POLL_SECONDS: "0.1",
+    // No metadata service here; a closed port refuses at once where the real address would hang.
+    KELPIE_IMDS_URL: "http://127.0.0.1:9",
     INPUT_DIR: "input",
     OUTPUT_DIR: "output",
     CHECKPOINT_DIR: "checkpoint",
     ...options.environment,
   };
   const config = readConfig(environment, workdir);
+  const agentTimings = { ...realTimings, ...quickTimings, ...options.timings };
+  const imds = createImds({ url: config.imds.url, timings: agentTimings });
+  const token = new NodeToken({ imds, clock, onToken: rememberingIn(secrets) });
   const running = runAgent({
     config,
-    client: createApiClient(config.apiUrl, config.credentials),
+    imds,
+    client: createApiClient(config.apiUrl, createCredentials(config, token)),
     transfers,
     snapshots: options.snapshots ?? noSnapshots,
     clock,
     log,
     shutdown,
-    timings: { ...realTimings, ...quickTimings, ...options.timings },
+    timings: agentTimings,
     workdir,
   });
   onTestFinished(async () => {

@@ -38,6 +38,8 @@ export class ApiServer {
   /** Asked for each call; undefined means that all is well. */
   fault: (call: Call) => Fault | undefined | Promise<Fault | undefined> = () => undefined;
   leaseSeconds = 20;
+  /** Told with the answer to every report. */
+  reallocate: string | undefined;
   readonly #jobs: QueuedJob[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -167,7 +169,7 @@ export class ApiServer {
       return;
     }
     queued.end = route;
-    send(response, route === "failed" ? 202 : 200, { message: "ok" });
+    send(response, route === "failed" ? 202 : 200, { message: "ok", reallocate: this.reallocate });
   }
 
   #find(jobId: string): QueuedJob {

@@ -81,6 +81,29 @@ test("a Kelpie key wins over a Salad key, which needs organization and project",
   });
 });
 
+test("a node of SaladCloud needs no key: then the token of its metadata service is the proof", () => {
+  const node = { ...least, KELPIE_API_KEY: "", SALAD_INSTANCE_ID: "instance", SALAD_PROJECT_NAME: "vision" };
+  expect(readConfig(node, "/app")).toMatchObject({
+    credentials: { "Salad-Project": "vision" },
+    credentialsFromNode: "token",
+    imds: { url: "http://169.254.169.254", expected: true },
+  });
+  expect(problemsOf({ ...node, SALAD_PROJECT_NAME: "" })).toContain("SALAD_PROJECT_NAME is required");
+  expect(readConfig({ ...node, SALAD_API_KEY: "salad-key" }, "/app")).toMatchObject({
+    credentials: { "Salad-Api-Key": "salad-key", "Salad-Project": "vision" },
+    credentialsFromNode: "organization",
+  });
+  const simulated = { ...least, KELPIE_IMDS_URL: "http://127.0.0.1:8790/imds/one/" };
+  expect(readConfig(simulated, "/app")).toMatchObject({
+    credentialsFromNode: "none",
+    imds: { url: "http://127.0.0.1:8790/imds/one", expected: true },
+  });
+  expect(readConfig(least, "/app").imds.expected).toBe(false);
+  expect(problemsOf({ ...least, KELPIE_IMDS_URL: "hunter2" })).toMatch(
+    /^((?!hunter2).|\n)*- KELPIE_IMDS_URL must/,
+  );
+});
+
 test("booleans as people write them, and S3's own endpoint before the general one", () => {
   const config = readConfig(
     {

@@ -30,6 +30,9 @@ const slowLoading = `data:text/javascript,${encodeURIComponent(`
   });
 `)}`;
 
+/** Nothing listens there: the real address may be another cloud's. */
+const noService = "http://127.0.0.1:9";
+
 function launch(environment: NodeJS.ProcessEnv, args: string[] = []) {
   const workdir = mkdtempSync(join(tmpdir(), "kelpie-main-"));
   const child: ChildProcess = spawn(process.execPath, [main, ...args], {
@@ -60,6 +63,7 @@ async function launchAgent() {
   onTestFinished(() => server.stop());
   const agent = launch({
     KELPIE_API_URL: server.url,
+    KELPIE_IMDS_URL: noService,
     KELPIE_API_KEY: "a-key-of-the-tests",
     SALAD_MACHINE_ID: "machine-1",
     SALAD_INSTANCE_ID: "instance-1",
@@ -129,6 +133,7 @@ test("SIGTERM while the program still loads: exit 0, not death by signal", async
   onTestFinished(() => server.stop());
   const { child, exited } = launch({
     KELPIE_API_URL: server.url,
+    KELPIE_IMDS_URL: noService,
     KELPIE_API_KEY: "a-key-of-the-tests",
     SALAD_MACHINE_ID: "machine-1",
     SALAD_CONTAINER_GROUP_ID: "group",
@@ -145,6 +150,7 @@ test("a second agent with the first one's state file says so in one line, and ex
   await server.until((call) => call.route === "claim");
   const { exited, output } = launch({
     KELPIE_API_URL: server.url,
+    KELPIE_IMDS_URL: noService,
     KELPIE_API_KEY: "a-key-of-the-tests",
     SALAD_MACHINE_ID: "machine-2",
     SALAD_CONTAINER_GROUP_ID: "group",

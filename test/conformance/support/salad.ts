@@ -30,6 +30,8 @@ export interface SaladNode {
   machineId: string;
   /** As its metadata service hands it out. */
   token: string;
+  /** Address of its metadata service. */
+  imdsUrl: string;
 }
 
 /** The group's instance. */
@@ -43,9 +45,16 @@ export async function nodeOf(salad: SaladSettings, group: SaladGroup): Promise<S
   );
   const instance = instances.find(({ groupId }) => groupId === group.id);
   if (!instance) throw new Error(`group ${group.name} has no instance`);
-  const answer = await fetch(`${salad.url}/imds/${instance.id}/v1/token`, { headers: { Metadata: "true" } });
+  const imdsUrl = `${salad.url}/imds/${instance.id}`;
+  const answer = await fetch(`${imdsUrl}/v1/token`, { headers: { Metadata: "true" } });
   const { jwt } = (await answer.json()) as { jwt: string };
-  return { machineId: instance.machineId, token: jwt };
+  return { machineId: instance.machineId, token: jwt, imdsUrl };
+}
+
+/** What the node's metadata service was told last. */
+export async function deletionCostOf({ imdsUrl }: SaladNode): Promise<number> {
+  const answer = await fetch(`${imdsUrl}/v1/deletion-cost`, { headers: { Metadata: "true" } });
+  return ((await answer.json()) as { deletion_cost: number }).deletion_cost;
 }
 
 /** Calls of the Salad API that came with this key so far. */

@@ -53,9 +53,14 @@ export function classifyStatus(status: number, body: unknown): Failure {
   };
 }
 
+/** Whether this answer speaks of who asks. */
+export function isUnauthorized(status: number | undefined): boolean {
+  return status === 401 || status === 403;
+}
+
 function faultOf(status: number, spokenByApi: boolean): Fault {
   if (status === 429) return "busy";
-  if (status === 401 || status === 403) return "unauthorized";
+  if (isUnauthorized(status)) return "unauthorized";
   // A captive portal, a proxy's page or a redirect says nothing about our lease.
   if (!spokenByApi || status < 400 || status === 408 || status >= 500) return "lost";
   return status === 404 || status === 409 ? "refused" : "invalid";

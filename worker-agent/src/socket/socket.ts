@@ -4,23 +4,28 @@
  */
 import { randomUUID } from "node:crypto";
 import type { ServerMessage } from "../../../src/contract/index.ts";
+import type { Credentials } from "../api/credentials.ts";
+import { isUnauthorized } from "../api/fault.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
-import { backoffMs, pause } from "../pause.ts";
+import { backoffMs, pause, unlessAborted } from "../pause.ts";
 import type { Timings } from "../timings.ts";
 import { version } from "../version.ts";
-import { openConnection } from "./connection.ts";
+import { type Opening, openConnection } from "./connection.ts";
 import type { WorkSignals } from "./work-signals.ts";
 
 export interface SocketSettings {
-  config: Pick<Config, "apiUrl" | "credentials" | "identity" | "instanceId">;
+  config: Pick<Config, "apiUrl" | "identity" | "instanceId">;
+  credentials: Credentials;
   clock: Clock;
   log: Log;
   timings: Timings;
   signals: WorkSignals;
   /** Somebody says that this attempt's lease has ended. */
   onEnded(jobId: string, attempt: number): void;
+  /** The API wants this node exchanged. */
+  onReallocate(reason: string): void;
 }
 
 /** What an API says that does not know the route, or not in this way. */
@@ -28,14 +33,13 @@ const notOffered = new Set([400, 404, 426]);
 
 /** The loop; runs until the signal aborts. */
 export async function keepSocket(settings: SocketSettings, signal: AbortSignal): Promise<void> {
-  const { clock, log, timings, signals } = settings;
+  const { clock, credentials, log, timings, signals } = settings;
   const url = socketUrl(settings.config);
-  const headers = { ...settings.config.credentials, "User-Agent": `kelpie-agent/${version}` };
   const onMessage = (message: ServerMessage) => obey(message, settings);
   let failures = 0;
   let told = false;
   while (!signal.aborted) {
-    const opening = await openConnection({ url, headers, timings, log, onMessage }, signal);
+    const opening = await open();
     if (signal.aborted) return;
     let waitMs: number;
     if (opening.ok) {
@@ -66,9 +70,20 @@ export async function keepSocket(settings: SocketSettings, signal: AbortSignal):
     }
     await pause(waitMs, signal);
   }
+
+  async function open(): Promise<Opening> {
+    const told = await unlessAborted(credentials.headers(), signal);
+    if (!told?.ok) return { ok: false, reason: told?.message ?? "the agent ends" };
+    const headers = { ...told.headers, "User-Agent": `kelpie-agent/${version}` };
+    const opening = await openConnection({ url, headers, timings, log, onMessage }, signal);
+    // The next try has others, where there are any.
+    if (!opening.ok && isUnauthorized(opening.status))
+      await unlessAborted(credentials.refused(told.headers), signal);
+    return opening;
+  }
 }
 
-function obey(message: ServerMessage, { signals, onEnded, log }: SocketSettings): void {
+function obey(message: ServerMessage, { signals, onEnded, onReallocate, log }: SocketSettings): void {
   switch (message.type) {
     case "wake":
       signals.wake();
@@ -80,6 +95,9 @@ function obey(message: ServerMessage, { signals, onEnded, log }: SocketSettings)
         reason: message.reason,
       });
       onEnded(message.job_id, message.attempt);
+      break;
+    case "reallocate":
+      onReallocate(message.reason);
       break;
     case "drain":
       log.info("told to claim no more");

@@ -18,6 +18,11 @@ export class WorkSignals {
   /** As far as we know, the API counts us among the waiting. */
   #waiting = false;
   #drained = false;
+  /** The agent itself wants no more work for now. */
+  #held = false;
+  /** Claims under way, and jobs that claims have brought and of which something is left here. */
+  #going = 0;
+  #rest = Promise.withResolvers<void>();
   #change = new AbortController();
 
   /** `drainForgottenMs`: so long after the socket was lost, a drain is forgotten. */
@@ -37,8 +42,10 @@ export class WorkSignals {
     return this.#woken;
   }
 
-  /** Whether to claim no more. Nobody may be left to lift it, so it ends some time after the socket. */
+  /** Whether to claim no more, by the API's word or our own. */
   get draining(): boolean {
+    if (this.#held) return true;
+    // Nobody may be left to lift the API's, so it ends some time after the socket.
     return this.#drained && !(this.#lostAt && this.#lostAt.awakeMs() >= this.#drainForgottenMs);
   }
 
@@ -52,14 +59,22 @@ export class WorkSignals {
     this.#looking = true;
   }
 
-  /** A claim begins: it answers every wake so far. */
-  claimBegins(): void {
+  /**
+   * A claim begins: it answers every wake so far. Returns what to call, once, when it has brought nothing, or when nothing is left here of
+   * the job that it brought.
+   */
+  claimBegins(): () => void {
     this.#woken = false;
+    this.#going += 1;
+    return () => {
+      this.#going -= 1;
+      if (this.#going === 0) this.#rest.resolve();
+    };
   }
 
   /** The last claim found nothing. Says so each time: should the API have lost it, the next poll mends that. */
   wait(): void {
-    if (!this.#send || this.#woken || this.#drained) return;
+    if (!this.#send || this.#woken || this.#wantsNone) return;
     this.#waiting = true;
     this.#send({ type: "waiting" });
   }
@@ -73,6 +88,34 @@ export class WorkSignals {
     this.#woken = false;
   }
 
+  /** For what needs this node to be at rest. */
+
+  /** Claims stop, until `goOn`. */
+  hold(): void {
+    if (this.#held) return;
+    this.#held = true;
+    // A wake would be for nothing: let another agent have it.
+    if (this.#waiting || this.#woken) this.#send?.({ type: "busy" });
+    this.#waiting = false;
+    this.#woken = false;
+    this.#changeNow();
+  }
+
+  goOn(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#woken = this.#looking && !this.#drained;
+    this.#changeNow();
+  }
+
+  /** Resolves when no claim is under way and nothing of a job is left here. While held, that stays so. */
+  async atRest(): Promise<void> {
+    while (this.#going > 0) {
+      this.#rest = Promise.withResolvers();
+      await this.#rest.promise;
+    }
+  }
+
   /** For the socket. */
 
   /** A fresh socket: what came before it, nobody has told us of. Look, then wait. */
@@ -80,7 +123,7 @@ export class WorkSignals {
     this.#send = send;
     this.#lostAt = undefined;
     this.#waiting = false;
-    this.#woken = this.#looking;
+    this.#woken = this.#looking && !this.#held;
     this.#changeNow();
   }
 
@@ -93,7 +136,7 @@ export class WorkSignals {
 
   wake(): void {
     this.#waiting = false;
-    if (this.#looking && !this.#drained) {
+    if (this.#looking && !this.#wantsNone) {
       this.#woken = true;
       this.#changeNow();
     } else {
@@ -109,8 +152,12 @@ export class WorkSignals {
   resume(): void {
     if (!this.#drained) return;
     this.#drained = false;
-    this.#woken = this.#looking;
+    this.#woken = this.#looking && !this.#held;
     this.#changeNow();
+  }
+
+  get #wantsNone(): boolean {
+    return this.#drained || this.#held;
   }
 
   #changeNow(): void {
