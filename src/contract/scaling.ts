@@ -118,6 +118,33 @@ export const RuleOwnerQuery = z.object({
 });
 export type RuleOwnerQuery = z.infer<typeof RuleOwnerQuery>;
 
+/** What a decision was made from, as far as it got. */
+export const ScalingInputs = z
+  .object({
+    pending: z.int().describe("Jobs that wait; counted up to a bound, as the next"),
+    running: z.int().describe("Jobs that run"),
+    ended: z.int().describe("Jobs that ended within `idle_threshold_seconds`"),
+    min_replicas: z.int().describe("The rule's minimum"),
+    max_replicas: z.int().describe("The rule's maximum"),
+    jobs_per_replica: z.int().describe("Jobs that one instance runs at once"),
+    status: z.string().describe("The group's, on SaladCloud"),
+    replicas: z.int().describe("What the group was asked to have; of a stopped one: will have"),
+    instances: z
+      .object({
+        allocating: z.int().describe("Without a node yet"),
+        creating: z.int().describe("On their way"),
+        running: z.int().describe("Running"),
+        stopping: z.int().describe("On their way out"),
+      })
+      .describe("By state, as SaladCloud counts them"),
+    quota_replicas: z.int().describe("Replicas that the organization's quota leaves to this group"),
+    busy_nodes: z.int().describe("Nodes that hold a lease: no fewer replicas than these"),
+    machine_id: z.string().describe("The node in whose place another one was asked for"),
+    instance_id: z.string().describe("Its instance"),
+  })
+  .partial();
+export type ScalingInputs = z.infer<typeof ScalingInputs>;
+
 /** One decision on a rule. */
 export const ScalingDecision = z.object({
   at: Time.describe("When it was made"),
@@ -125,9 +152,7 @@ export const ScalingDecision = z.object({
     "What made the autoscaler look: the minute's cron, a submission, a person",
   ),
   action: ScalingAction.describe("What it did, or tried; `none`: everything stays as it is"),
-  inputs: z
-    .record(z.string(), z.unknown())
-    .describe("What it was made from: jobs of the queue, the rule's bounds, the group as SaladCloud had it"),
+  inputs: ScalingInputs.describe("What it was made from"),
   wanted: z
     .int()
     .nullable()

@@ -1,5 +1,5 @@
 /** One decision on a rule, and its place in the history. */
-import type { ScalingAction, ScalingTrigger } from "../contract/index.ts";
+import type { ScalingAction, ScalingInputs, ScalingTrigger } from "../contract/index.ts";
 import type { D1Port } from "../db/d1-port.ts";
 import { recordEvent } from "../db/scaling/events.ts";
 import type { Statement } from "../db/statement.ts";
@@ -10,8 +10,7 @@ export interface Decision {
   atMs: number;
   trigger: ScalingTrigger;
   action: ScalingAction;
-  /** What it was made from, as people may read it. */
-  inputs: Record<string, unknown>;
+  inputs: ScalingInputs;
   /** Null, as the next two: it did not get so far. */
   wanted: number | null;
   replicasBefore: number | null;
@@ -23,7 +22,7 @@ export interface Decision {
   trouble?: "unanswered" | "untried";
 }
 
-export function inputsOf({ rule, ended }: Queue, looked: Looked): Record<string, unknown> {
+export function inputsOf({ rule, ended }: Queue, looked: Looked): ScalingInputs {
   const { pending, running, min_replicas, max_replicas, jobs_per_replica } = rule;
   const known = { pending, running, ended, min_replicas, max_replicas, jobs_per_replica };
   if (looked.kind !== "seen") return known;

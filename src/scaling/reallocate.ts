@@ -33,7 +33,7 @@ export async function reallocateBad(
       atMs: nowMs(),
       trigger,
       action: "reallocate",
-      inputs: { machine_id: machineId, instance_id: instance?.id },
+      inputs: { machine_id: machineId, ...(instance ? { instance_id: instance.id } : {}) },
       wanted: null,
       replicasBefore: null,
       replicasAfter: null,

@@ -84,8 +84,11 @@ describe("upwards", () => {
     const world = new ScalingWorld();
     world.salad.run(1);
     world.jobs(4);
+    // After it was read again in the turn: only the mark itself can see it.
+    let looks = 0;
     world.salad.meanwhile = (call) => {
-      if (call === "readQuota") world.run("UPDATE scaling_rules SET paused = 1, updated = updated + 1");
+      if (call === "readQuota" && ++looks === 2)
+        world.run("UPDATE scaling_rules SET paused = 1, updated = updated + 1");
     };
     await world.scaler.pass();
     expect([world.salad.replicas, world.history]).toEqual([1, []]);
@@ -155,9 +158,16 @@ describe("downwards", () => {
     const world = new ScalingWorld();
     world.salad.run(2);
     world.jobs(1);
-    world.faultOf = (statements) => (writes(statements, "UPDATE jobs") ? "answer-lost" : undefined);
+    // The claim's write goes through, its answer is lost, and D1 cannot be asked what became of it.
+    let lost = false;
+    world.faultOf = (statements) => {
+      if (lost) return "refused";
+      lost = writes(statements, "UPDATE jobs");
+      return lost ? "answer-lost" : undefined;
+    };
     await world.claimAt("m1");
     world.faultOf = () => undefined;
+    expect(world.leases()).toMatchObject([{ phase: "claiming" }]);
     const held = await world.engine.holdGrants(key, "op", world.nowMs + 60_000);
     expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0 });
   });

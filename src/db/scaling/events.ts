@@ -1,5 +1,5 @@
 /** The history of a rule: bounded, newest first. */
-import type { ScalingAction, ScalingTrigger } from "../../contract/index.ts";
+import type { ScalingAction, ScalingInputs, ScalingTrigger } from "../../contract/index.ts";
 import type { Statement } from "../statement.ts";
 
 /** Of each rule; older ones go with the next. */
@@ -13,7 +13,7 @@ export interface NewScalingEvent {
   atMs: number;
   trigger: ScalingTrigger;
   action: ScalingAction;
-  inputs: Record<string, unknown>;
+  inputs: ScalingInputs;
   wanted: number | null;
   replicasBefore: number | null;
   replicasAfter: number | null;

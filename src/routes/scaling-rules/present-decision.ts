@@ -1,4 +1,4 @@
-import type { ScalingDecision, ScalingHistoryEvent } from "../../contract/index.ts";
+import type { ScalingDecision, ScalingHistoryEvent, ScalingInputs } from "../../contract/index.ts";
 import type { ScalingEventRecord } from "../../db/scaling/events.ts";
 import type { Decision } from "../../scaling/decision.ts";
 import { iso } from "../times.ts";
@@ -19,5 +19,5 @@ export function presentDecision(decision: Decision): ScalingDecision {
 }
 
 export function presentEvent({ seq, at, inputs, ...event }: ScalingEventRecord): ScalingHistoryEvent {
-  return { id: seq, at: iso(at), inputs: JSON.parse(inputs) as Record<string, unknown>, ...event };
+  return { id: seq, at: iso(at), inputs: JSON.parse(inputs) as ScalingInputs, ...event };
 }

@@ -1,7 +1,17 @@
 /** What the client of Salad's API makes of what Salad answers, on the runtime that it runs on. */
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { getGroup, listGroups, type SaladAccess } from "../../../src/salad/client.ts";
+import {
+  getGroup,
+  listGroups,
+  listInstances,
+  readQuota,
+  reallocateInstance,
+  type SaladAccess,
+  setReplicas,
+  startGroup,
+  stopGroup,
+} from "../../../src/salad/client.ts";
 import type { FaultKind } from "../../salad/controls.ts";
 import { newOrganization, newOrganizationName, requestsAbout, salad } from "./world.ts";
 
@@ -22,15 +32,17 @@ const list = (project = "default") => listGroups(access, organization, project);
 /** The next request of this file's key fails so. */
 const fail = (kind: FaultKind) => salad.addFault({ ...kind, times: 1, on: { key: access.apiKey } });
 
+const instances = { allocating: 0, creating: 0, running: 3, stopping: 0 };
+
 describe("what is there", () => {
   test("a project's groups, and only its own", async () => {
-    const group = { id: groupId, name: "trainers", replicas: 3, status: "running" };
+    const group = { id: groupId, name: "trainers", replicas: 3, status: "running", instances };
     expect(await list()).toEqual({ ok: true, value: [group] });
     expect(await list("other")).toEqual({ ok: true, value: [] });
   });
 
   test("one group by its name", async () => {
-    const group = { id: groupId, name: "trainers", replicas: 3, status: "running" };
+    const group = { id: groupId, name: "trainers", replicas: 3, status: "running", instances };
     expect(await getGroup(access, organization, "default", "trainers")).toEqual({ ok: true, value: group });
   });
 
@@ -39,8 +51,50 @@ describe("what is there", () => {
       { id: "g", name: "n", replicas: 0, current_state: { status: "resting", since: 1 }, more: [] },
     ];
     await fail({ kind: "body", status: 200, body: JSON.stringify({ items, next: null }) });
-    const group = { id: "g", name: "n", replicas: 0, status: "resting" };
+    const group = { id: "g", name: "n", replicas: 0, status: "resting", instances: null };
     expect(await list()).toEqual({ ok: true, value: [group] });
+  });
+});
+
+describe("what is changed", () => {
+  const place = () => ({ organization, project: "default", group: "trainers" });
+
+  test("replicas alone, a stop, a start, another node for an instance; instances and the quota are read", async () => {
+    expect(await setReplicas(access, place(), 2)).toEqual({ ok: true, value: null });
+    const listed = await listInstances(access, place());
+    expect(listed).toMatchObject({ ok: true, value: [{ state: "running", deletionCost: 0 }, {}] });
+    const [instance] = listed.ok ? listed.value : [];
+    expect(await reallocateInstance(access, place(), instance?.id ?? "")).toEqual({ ok: true, value: null });
+    expect(await reallocateInstance(access, place(), instance?.machineId ?? "")).toMatchObject({
+      status: 404,
+    });
+    expect(await readQuota(access, organization)).toEqual({ ok: true, value: { replicas: 100, used: 2 } });
+    expect(await stopGroup(access, place())).toEqual({ ok: true, value: null });
+    expect(await startGroup(access, place())).toEqual({ ok: true, value: null });
+    expect(await startGroup(access, place())).toMatchObject({ reason: "rejected", status: 400 });
+    expect(await setReplicas(access, place(), 101)).toMatchObject({
+      reason: "rejected",
+      detail: "the organization's quota of replicas is exceeded",
+    });
+  });
+
+  test.each<[string, FaultKind, string]>([
+    ["a page with status 200", { kind: "html", status: 200 }, "unavailable"],
+    ["a firewall's 403", { kind: "html", status: 403 }, "unavailable"],
+    ["a 429", { kind: "problem", status: 429 }, "unavailable"],
+    ["a 403", { kind: "problem", status: 403 }, "refused"],
+    ["a reset connection", { kind: "reset" }, "unavailable"],
+  ])("%s", async (_name, kind, reason) => {
+    await fail(kind);
+    expect(await setReplicas(access, place(), 2)).toMatchObject({ ok: false, reason });
+  });
+
+  test("of what no name can be: nothing is asked", async () => {
+    const nowhere = { ...place(), group: "../x" };
+    for (const call of [listInstances, startGroup, stopGroup]) {
+      expect(await call(access, nowhere)).toMatchObject({ reason: "refused" });
+    }
+    expect(await readQuota(access, "No Name")).toMatchObject({ reason: "refused" });
   });
 });
 

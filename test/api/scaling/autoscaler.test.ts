@@ -1,11 +1,6 @@
 /** The autoscaler on the real thing: workerd, D1, the objects, and SaladCloud over HTTP. */
 
-import {
-  createExecutionContext,
-  createScheduledController,
-  evictAllDurableObjects,
-  waitOnExecutionContext,
-} from "cloudflare:test";
+import { createScheduledController, evictAllDurableObjects } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { createApp } from "../../../src/app.ts";
@@ -100,9 +95,7 @@ test("jobs come, the cron scales up; they end, it scales down to the busy node a
     );
   }
   // The whole cron, as the runtime fires it.
-  const context = createExecutionContext();
-  await worker.scheduled?.(createScheduledController(), env, context);
-  await waitOnExecutionContext(context);
+  await worker.scheduled(createScheduledController(), env);
   expect(await group()).toMatchObject({ replicas: 3 });
 
   const [first] = (await salad.listInstances({ organization })).filter((one) => one.groupId === groupId);

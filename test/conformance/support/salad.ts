@@ -26,6 +26,23 @@ export async function createGroup(salad: SaladSettings, project = salad.project)
   return { id, name, organization };
 }
 
+/** What was asked for of the group, and its status, as the public API shows them. */
+export async function groupState(
+  salad: SaladSettings,
+  group: SaladGroup,
+): Promise<{ replicas: number; status: string }> {
+  const path = `/api/public/organizations/${group.organization}/projects/${salad.project}/containers/${group.name}`;
+  const answer = await fetch(`${salad.url}${path}`, { headers: { "Salad-Api-Key": salad.apiKey } });
+  const { replicas, current_state } = (await answer.json()) as {
+    replicas: number;
+    current_state: { status: string };
+  };
+  return { replicas, status: current_state.status };
+}
+
+export const removeGroup = (salad: SaladSettings, { id }: SaladGroup) =>
+  steer<void>(salad, "removeGroup", { id });
+
 export interface SaladNode {
   machineId: string;
   /** As its metadata service hands it out. */
