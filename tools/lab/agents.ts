@@ -54,6 +54,11 @@ export class Agents implements InstanceWatcher {
     return [...this.#containers.values()].filter(({ state }) => state !== "gone");
   }
 
+  /** Of all that there were. */
+  get pids(): number[] {
+    return [...this.#containers.values()].map(({ agent }) => agent.pid);
+  }
+
   runs(instance: Instance): void {
     if (this.#over) return;
     const { cloud, directory, logDirectory, imdsUrl, tell } = this.#settings;

@@ -280,6 +280,11 @@ export class LabStage implements Play {
     });
   }
 
+  /** Of all that it has started. */
+  get pids(): number[] {
+    return [...(this.#agents?.pids ?? []), ...(this.#api ? [this.#api.pid] : [])];
+  }
+
   closeScreen(): void {
     this.#screen?.close();
     this.#screen = undefined;
