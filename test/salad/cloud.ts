@@ -1,27 +1,34 @@
 /** The state of the simulated SaladCloud: its parts, and nothing of how they are asked. */
+import { randomUUID } from "node:crypto";
 import { Accounts } from "./accounts.ts";
 import { Faults } from "./faults.ts";
 import { Groups } from "./groups.ts";
-import { atOnce, Instances, type Pace } from "./instances.ts";
-import { Machines } from "./machines.ts";
+import { Instances } from "./instances.ts";
+import { type Line, Machines } from "./machines.ts";
+import type { PaceSource } from "./pace.ts";
 import { PerMinute } from "./per-minute.ts";
 import { Tokens } from "./tokens.ts";
 
 export interface CloudOptions {
-  /** (Default: everything at once.) */
-  pace?: Partial<Pace>;
+  /** (Default: everything at once, and machines stay.) */
+  pace?: PaceSource;
   /** Machines that there are. (Default: as many as are asked for.) */
   machines?: number;
+  /** Of a machine that joins. */
+  line?: () => Line;
   /** Requests that a key may make; Salad's is 240. (Default: no limit.) */
   requestsPerMinute?: number;
   /** (Default: the system's clock.) */
   nowMs?: () => number;
+  /** Of instances and machines. (Default: random UUIDs.) */
+  newId?: () => string;
 }
 
 export interface Cloud {
   accounts: Accounts;
   groups: Groups;
   instances: Instances;
+  machines: Machines;
   tokens: Tokens;
   faults: Faults;
   /** Requests by key. */
@@ -34,11 +41,14 @@ export interface Cloud {
 
 export function createCloud(options: CloudOptions = {}): Cloud {
   const nowMs = options.nowMs ?? Date.now;
+  const newId = options.newId ?? randomUUID;
   const groups = new Groups();
+  const machines = new Machines({ limit: options.machines, newId, line: options.line });
   return {
     accounts: new Accounts(),
     groups,
-    instances: new Instances(groups, new Machines(options.machines), { ...atOnce, ...options.pace }, nowMs),
+    machines,
+    instances: new Instances(groups, machines, { pace: options.pace ?? {}, nowMs, newId }),
     tokens: new Tokens(),
     faults: new Faults(),
     requests: new PerMinute(),

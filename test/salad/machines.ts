@@ -4,20 +4,42 @@ import { randomUUID } from "node:crypto";
 /** A node that was reallocated away from stays out of that organization's pool for so long. */
 const exclusionMs = 48 * 3_600_000;
 
+/** The line of a home computer, in Mbit/s. */
+export interface Line {
+  downMbps: number;
+  upMbps: number;
+}
+
 interface Machine {
   id: string;
+  line: Line;
   /** The instance that it runs. */
   instanceId: string | null;
   /** By organization. */
   excludedUntilMs: Map<string, number>;
 }
 
+export interface MachineSource {
+  /** Machines that there are. (Default: as many as are asked for.) */
+  limit?: number | undefined;
+  /** (Default: random UUIDs.) */
+  newId?: (() => string) | undefined;
+  /** Of a machine that joins. (Default: the median of what was measured on SaladCloud.) */
+  line?: (() => Line) | undefined;
+}
+
+const medianLine: Line = { downMbps: 659, upMbps: 281 };
+
 export class Machines {
   readonly #machines: Machine[] = [];
   readonly #limit: number;
+  readonly #newId: () => string;
+  readonly #line: () => Line;
 
-  constructor(limit = Number.POSITIVE_INFINITY) {
-    this.#limit = limit;
+  constructor({ limit, newId, line }: MachineSource = {}) {
+    this.#limit = limit ?? Number.POSITIVE_INFINITY;
+    this.#newId = newId ?? randomUUID;
+    this.#line = line ?? (() => medianLine);
   }
 
   /** A free machine for that instance; null when there is none. */
@@ -28,6 +50,10 @@ export class Machines {
     if (machine === null) return null;
     machine.instanceId = instanceId;
     return machine.id;
+  }
+
+  lineOf(machineId: string): Line {
+    return this.#find(machineId).line;
   }
 
   /** The machine runs another instance from now on: one was restarted on it. */
@@ -50,7 +76,12 @@ export class Machines {
 
   #join(): Machine | null {
     if (this.#machines.length >= this.#limit) return null;
-    const machine: Machine = { id: randomUUID(), instanceId: null, excludedUntilMs: new Map() };
+    const machine: Machine = {
+      id: this.#newId(),
+      line: this.#line(),
+      instanceId: null,
+      excludedUntilMs: new Map(),
+    };
     this.#machines.push(machine);
     return machine;
   }

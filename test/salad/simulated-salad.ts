@@ -8,8 +8,10 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { type Cloud, type CloudOptions, createCloud } from "./cloud.ts";
+import { CloudTimer } from "./cloud-timer.ts";
 import type { SeenRequest } from "./controls.ts";
 import { failing } from "./faults.ts";
+import type { InstanceWatcher } from "./instances.ts";
 import { controlsOf } from "./local-controls.ts";
 import type { SaladEnv } from "./node-env.ts";
 import { problem } from "./problem.ts";
@@ -22,30 +24,57 @@ import { organizations } from "./routes/organizations.ts";
 
 const maxSeen = 10_000;
 
+export interface SimulationOptions {
+  /** 0: any that is free. */
+  port?: number;
+  /** Gives instances a life; with one, things happen when they are due. (Default: none, and they are seen to have happened when asked for.) */
+  watcher?: (cloud: Cloud) => InstanceWatcher;
+}
+
 export class SimulatedSalad {
   readonly controls: ReturnType<typeof controlsOf>;
+  /** Its state, for whoever shows or judges it. */
+  readonly cloud: Cloud;
   readonly #server: Server;
+  readonly #timer: CloudTimer;
 
   /** `port` 0: any that is free. Listens on this machine alone. */
   static async start({
     port = 0,
+    watcher,
     ...options
-  }: CloudOptions & { port?: number } = {}): Promise<SimulatedSalad> {
+  }: CloudOptions & SimulationOptions = {}): Promise<SimulatedSalad> {
     const cloud = createCloud(options);
+    const timer = new CloudTimer(cloud);
+    if (watcher) cloud.instances.watcher = watcher(cloud);
     const seen: SeenRequest[] = [];
     const controls = controlsOf(cloud, seen);
-    const app = createApp(cloud, controls, seen);
+    const look = () => (watcher ? timer.look() : cloud.instances.reconcile());
+    const app = createApp(cloud, controls, seen, look);
     const server = serve({ fetch: app.fetch, port, hostname: "127.0.0.1" }) as Server;
     await new Promise<void>((resolve, reject) => {
       if (server.listening) resolve();
       server.once("listening", resolve).once("error", reject);
     });
-    return new SimulatedSalad(server, controls);
+    look();
+    return new SimulatedSalad(server, controls, cloud, timer);
   }
 
-  private constructor(server: Server, controls: ReturnType<typeof controlsOf>) {
+  private constructor(
+    server: Server,
+    controls: ReturnType<typeof controlsOf>,
+    cloud: Cloud,
+    timer: CloudTimer,
+  ) {
     this.#server = server;
     this.controls = controls;
+    this.cloud = cloud;
+    this.#timer = timer;
+  }
+
+  /** After the controls have changed something that its watcher is to hear of at once. */
+  look(): void {
+    this.#timer.look();
   }
 
   /** For `controlsAt`. */
@@ -75,6 +104,7 @@ export class SimulatedSalad {
   }
 
   async stop(): Promise<void> {
+    this.#timer.stop();
     const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;
@@ -83,7 +113,12 @@ export class SimulatedSalad {
 
 const project = "/api/public/organizations/:organization/projects/:project";
 
-function createApp(cloud: Cloud, controls: ReturnType<typeof controlsOf>, seen: SeenRequest[]) {
+function createApp(
+  cloud: Cloud,
+  controls: ReturnType<typeof controlsOf>,
+  seen: SeenRequest[],
+  look: () => void,
+) {
   const app = new Hono<SaladEnv>();
   app.route("/control", control(controls));
 
@@ -92,7 +127,7 @@ function createApp(cloud: Cloud, controls: ReturnType<typeof controlsOf>, seen: 
     seen.push({ method, path, key: c.req.header("salad-api-key") ?? null });
     if (seen.length > maxSeen) seen.shift();
     await next();
-    cloud.instances.reconcile();
+    look();
   });
   app.use(failing(cloud.faults));
 

@@ -1,6 +1,7 @@
 /** Container groups of the public API. */
 import { type Context, Hono } from "hono";
 import type { Cloud } from "../cloud.ts";
+import { hasRoom, overQuota, patchGroup, startGroup, stopGroup } from "../group-calls.ts";
 import { type Group, GroupPatch, NewGroup } from "../groups.ts";
 import type { SaladEnv } from "../node-env.ts";
 import { problem } from "../problem.ts";
@@ -14,13 +15,6 @@ const maxGroups = 100;
 export function containers(cloud: Cloud): Hono<SaladEnv> {
   const app = new Hono<SaladEnv>();
   const wire = (group: Group) => groupOnWire(cloud, group);
-  /** Whether the quota has room for that many more. */
-  const hasRoom = (organization: string, more: number) => {
-    const quota = cloud.accounts.organization(organization)?.replicasQuota ?? 0;
-    return cloud.groups.replicasUsed(organization) + more <= quota;
-  };
-  const overQuota = () => problem(400, "the organization's quota of replicas is exceeded");
-
   app.get("/", (c) => {
     const place = projectOf(cloud, c);
     if (!place) return problem(404, "The project could not be found.");
@@ -37,7 +31,7 @@ export function containers(cloud: Cloud): Hono<SaladEnv> {
     if (cloud.groups.find(organization, place.project, body.value.name)) {
       return problem(400, "the name is taken");
     }
-    if (!hasRoom(organization, body.value.replicas)) return overQuota();
+    if (!hasRoom(cloud, organization, body.value.replicas)) return problem(400, overQuota);
     const group = cloud.groups.create(organization, place.project, body.value, cloud.nowMs());
     const path = `/organizations/${organization}/projects/${place.project}/containers/${group.name}`;
     return c.json(wire(group), 201, { Location: path });
@@ -54,9 +48,8 @@ export function containers(cloud: Cloud): Hono<SaladEnv> {
     if (!isMergePatch(c)) return problem(415, "the body must be application/merge-patch+json");
     const body = await bodyOf(c, GroupPatch);
     if (!body.ok) return problem(400, body.problem);
-    const more = (body.value.replicas ?? group.replicas) - group.replicas;
-    if (more > 0 && !hasRoom(group.organization, more)) return overQuota();
-    cloud.groups.patch(group, body.value, cloud.nowMs());
+    const answer = patchGroup(cloud, group, body.value);
+    if (answer) return problem(400, answer.refused);
     return c.json(wire(group), 200, { "Content-Type": "application/merge-patch+json" });
   });
 
@@ -67,21 +60,18 @@ export function containers(cloud: Cloud): Hono<SaladEnv> {
     return c.body(null, 202);
   });
 
-  // What Salad does with a start of what runs is not documented; a 400 is the harder case for a caller.
   app.post("/:group/start", (c) => {
     const group = groupOf(cloud, c);
     if (!group) return noGroup();
-    if (!group.stopped) return problem(400, "the group is not stopped");
-    cloud.groups.start(group, cloud.nowMs());
-    return c.body(null, 202);
+    const answer = startGroup(cloud, group);
+    return answer ? problem(400, answer.refused) : c.body(null, 202);
   });
 
   app.post("/:group/stop", (c) => {
     const group = groupOf(cloud, c);
     if (!group) return noGroup();
-    if (group.stopped) return problem(400, "the group is stopped");
-    cloud.groups.stop(group, cloud.nowMs());
-    return c.body(null, 202);
+    const answer = stopGroup(cloud, group);
+    return answer ? problem(400, answer.refused) : c.body(null, 202);
   });
 
   return app;

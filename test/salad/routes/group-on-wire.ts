@@ -1,4 +1,5 @@
 import type { Cloud } from "../cloud.ts";
+import { countsOf, statusOf } from "../group-calls.ts";
 import type { Group } from "../groups.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -34,25 +35,16 @@ export function groupOnWire(cloud: Cloud, group: Group) {
 }
 
 function stateOf(cloud: Cloud, group: Group) {
-  const states = cloud.instances.of(group).map((instance) => cloud.instances.stateOf(instance));
-  const count = (...wanted: string[]) => states.filter((state) => wanted.includes(state)).length;
+  const { allocating, creating, running, stopping } = countsOf(cloud, group);
   return {
-    status: statusOf(cloud, group, count("running")),
-    // There is no count of its own for those that download.
+    status: statusOf(cloud, group),
     instance_status_counts: {
-      allocating_count: count("allocating"),
-      creating_count: count("downloading", "creating"),
-      running_count: count("running"),
-      stopping_count: count("stopping"),
+      allocating_count: allocating,
+      creating_count: creating,
+      running_count: running,
+      stopping_count: stopping,
     },
     start_time: iso(group.startedMs),
     finish_time: iso(group.stoppedMs),
   };
-}
-
-/** `stopped` also while instances still run: a stop takes time to spread. */
-function statusOf(cloud: Cloud, group: Group, running: number) {
-  if (group.stopped) return "stopped";
-  if (!cloud.instances.isPrepared(group)) return "pending";
-  return running > 0 ? "running" : "deploying";
 }

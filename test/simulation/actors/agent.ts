@@ -35,6 +35,11 @@ export class Agent {
     return this.#idle.size > 0;
   }
 
+  /** Jobs of the leases that it has. */
+  get holds(): string[] {
+    return [...this.#held].map(({ jobId }) => jobId);
+  }
+
   /** There is work: an idle slot asks now. */
   poll(): void {
     const [first] = this.#idle.values();
@@ -58,13 +63,13 @@ export class Agent {
 
   #claim(slot: number, claimId: string, tries: number, empty: number): void {
     const { network, judge, key, random } = this.#world;
-    const machineId = this.#machine.id;
+    const { id: machineId, instanceId } = this.#machine;
     network.send({
       from: this.#machine,
       timeoutMs: claimTimeoutMs,
       work: (engine) => {
         judge.claiming(claimId, machineId);
-        return engine.claim(key, { machineId, claimId });
+        return engine.claim(key, { machineId, claimId, ...(instanceId === undefined ? {} : { instanceId }) });
       },
       answered: (answer) => judge.claimed({ name: claimId, old: false, machineId }, answer),
       done: (answer) => {
@@ -101,9 +106,11 @@ export class Agent {
   #hold(slot: number, granted: Granted): void {
     const attempt = new Attempt(this.#world, this.#machine, granted, this.#failsAll(), () => {
       this.#held.delete(attempt);
+      this.#world.leasesChanged?.(this.#machine);
       this.#machine.after(this.#world.random.int(1, 500), () => this.#ask(slot));
     });
     this.#held.add(attempt);
+    this.#world.leasesChanged?.(this.#machine);
     if (this.#draining) attempt.report("released");
     this.#renew();
   }

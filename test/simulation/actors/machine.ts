@@ -15,6 +15,8 @@ export class Machine {
   readonly clock: Clock;
   alive = true;
   readonly bornMs: number;
+  /** Of SaladCloud, where there is one. */
+  instanceId: string | undefined;
   /** Never freezes, never loses its network: there to do harm without a pause. */
   sturdy = false;
   /** Bad memory: now and then it sends other bytes than it has read, and reads others than are there. */

@@ -7,6 +7,7 @@ import type { Faults } from "../world/faults.ts";
 import type { Random } from "../world/random.ts";
 import type { Schedule } from "../world/schedule.ts";
 import type { Worker } from "../world/worker.ts";
+import type { Machine } from "./machine.ts";
 import type { Network } from "./network.ts";
 import type { Pace } from "./pace.ts";
 import type { Storage } from "./storage.ts";
@@ -24,4 +25,6 @@ export interface Surroundings {
   key: GroupKey;
   /** Absent: chance decides how long things take. */
   pace?: Pace;
+  /** Told whenever an agent of that machine has taken or left a lease. */
+  leasesChanged?(machine: Machine): void;
 }

@@ -22,6 +22,8 @@ export interface AnswerContext {
   /** The object's row of a job as its storage has it. */
   row(jobId: string): { acknowledged_ms: unknown; expires_ms: unknown; extended: unknown } | undefined;
   coolingDown(jobId: string, machineId: string): boolean;
+  /** Whether the autoscaler has grants to that machine withheld, as the object's storage has it. */
+  withheld(machineId: string): boolean;
 }
 
 export function excusable(ctx: AnswerContext, jobId: string | null, what: string): void {

@@ -95,6 +95,8 @@ function nothingThere(ctx: AnswerContext, call: ClaimCall): void {
   }
   // Nor is anything while the group is paused, or was when the claim came.
   if (book.pausedSinceMs !== null || book.resumedMs >= call.startedMs) return;
+  // Nor for whom SaladCloud may be about to take away.
+  if (ctx.withheld(call.machineId)) return;
   for (const job of book.pending.values()) {
     const hidden =
       job.pendingSinceMs < call.startedMs &&

@@ -87,6 +87,18 @@ export class Judge implements D1Watcher, ObjectWatcher {
           jobId,
           machineId,
         ]).length ?? 0) > 0,
+      withheld: (machineId) => {
+        const [kept] = this.#object?.storage.all("SELECT held FROM grant_hold", []) ?? [];
+        if (kept === undefined) return false;
+        const { choosing, doomed } = JSON.parse(String(kept.held));
+        return (
+          (choosing !== null && choosing.untilMs > nowMs()) ||
+          doomed.some(
+            (one: { machineId: string; untilMs: number }) =>
+              one.machineId === machineId && one.untilMs > nowMs(),
+          )
+        );
+      },
     };
   }
 

@@ -1,0 +1,41 @@
+/** One burst in the lab: the real API scales real agents up and back to nothing. `npm run lab` plays longer ones. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { LabStage } from "../../tools/lab/stage.ts";
+import { isAlive } from "../../tools/processes/tree.ts";
+import type { Screen } from "../../tools/screen.ts";
+
+/** What it would tell goes into the message of a failure. */
+const told: string[] = [];
+const openScreen = (): Screen => ({
+  event: (text) => void told.push(text),
+  note: (text) => void told.push(text),
+  show: () => undefined,
+  close: () => undefined,
+});
+
+let directory: string;
+let stage: LabStage;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "kelpie-lab-test-"));
+  const options = { seed: 4, durationMs: 1, nodes: 2, bursts: 1, openScreen };
+  stage = new LabStage(options, directory, new AbortController().signal);
+});
+afterAll(async () => {
+  await stage.clear();
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+});
+
+it("jobs come, instances come up, everything is done, and nothing is left", async () => {
+  const said = () => `${told.join("\n")}\n${stage.tails()}`;
+  const verdict = await stage.run().catch((error) => {
+    throw new Error(`${error}\n${said()}`);
+  });
+  expect(verdict.problems, verdict.problems.length > 0 ? said() : "").toEqual([]);
+  expect(verdict.lines.join("\n")).toMatch(/jobs completed +4 of 4/);
+  expect(verdict.lines.join("\n")).toMatch(/taken by scale-in +[1-9]\d*, 0 of them with a lease/);
+  await stage.clear();
+  expect(stage.pids.filter(isAlive)).toEqual([]);
+}, 300_000);

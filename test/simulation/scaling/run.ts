@@ -1,0 +1,32 @@
+/** `npm run simulate -- --scaling`: the day of a seed by the shipped autoscaler, and by the original's policy beside it. */
+import { readTraces } from "../traces/trace-file.ts";
+import { documentedChurn, recordedChurn } from "./churn.ts";
+import { simulateDay } from "./day.ts";
+import { day } from "./day-plan.ts";
+import { dayComplaints, dayTable } from "./day-table.ts";
+
+/** What is wrong with it; empty: nothing. `traces`: a file of recorded jobs, whose nodes come and go as here. */
+export async function runDay(
+  { seed, traces, verbose }: { seed: number; traces?: string | undefined; verbose?: boolean | undefined },
+  print: (line: string) => void,
+): Promise<string[]> {
+  const churn = traces === undefined ? documentedChurn : recordedChurn(readTraces(traces));
+  const tell = verbose ? print : undefined;
+  const shipped = await simulateDay({ seed, churn, policy: "shipped", tell });
+  const kelpie = await simulateDay({ seed, churn, policy: "kelpie" });
+  const { rule } = day;
+  const lines = [
+    `seed ${seed}: ${shipped.jobs} jobs, in ${day.bursts} bursts of ${day.burstJobs} with ${day.latecomers} latecomers each`,
+    `rule: ${rule.minReplicas} to ${rule.maxReplicas} replicas, ${rule.jobsPerReplica} job each, idle threshold ${rule.idleThresholdSeconds} s, scale-down cooldown ${rule.scaleDownCooldown} s (ours alone)`,
+    `machines: ${churn.name}`,
+    `start-up as documented: half of the instances run after 10 minutes, 80 % after 20, 90 % after 40, all after 80`,
+    `least possible = sum of the jobs' own run times / jobs per replica: no start-up, no download, no idle or lost moment`,
+    "",
+    ...dayTable([shipped, kelpie]),
+    "",
+    `decisions in the history: ${[...shipped.actions].map(([action, count]) => `${action} ${count}`).join(", ")}`,
+    `digest ${shipped.digest} (the same seed gives the same)`,
+  ];
+  for (const line of lines) print(line);
+  return dayComplaints(shipped);
+}

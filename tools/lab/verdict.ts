@@ -1,0 +1,77 @@
+/** What the lab has shown: from the jobs' own log and outputs, the attempts, and what the simulated SaladCloud did. Pure. */
+import type { Attempt, Job } from "../../src/contract/index.ts";
+import type { SumLog } from "../sum-log.ts";
+import { countSteps, judgeEvents, judgeOutput, type StepCounts } from "../sum-verdict.ts";
+
+export interface LabEvidence {
+  jobs: { job: Job; name: string; n: number; output: string | undefined; attempts: Attempt[] }[];
+  log: SumLog;
+  /** When scale-in began to take an instance away. */
+  taken: ReadonlyMap<string, number>;
+  instancesLeft: number;
+  status: string;
+  interruptions: number;
+  zombies: number;
+  agents: number;
+  requests: number;
+  tooMany: number;
+  bursts: number;
+  mostReplicas: number;
+  /** How often nothing was left after a burst. */
+  zeros: number;
+}
+
+export interface LabVerdict {
+  problems: string[];
+  lines: string[];
+}
+
+export function judgeLab(evidence: LabEvidence): LabVerdict {
+  const { jobs, log, taken } = evidence;
+  const problems: string[] = [];
+  for (const { job, name, n, output } of jobs) {
+    const events = log.events.filter((event) => event.job === job.id);
+    const wrong = [
+      ...(job.status === "completed" ? [] : [`is ${job.status}`]),
+      ...judgeOutput(n, output),
+      ...judgeEvents(n, events),
+    ];
+    problems.push(...wrong.map((what) => `${name} ${what}`));
+  }
+  const lost = jobs.flatMap(({ name, attempts }) =>
+    attempts
+      .filter(({ instance_id, end, ended }) => {
+        const takenMs = taken.get(instance_id ?? "");
+        return (
+          takenMs !== undefined && end !== "completed" && (ended === null || Date.parse(ended) >= takenMs)
+        );
+      })
+      .map(({ number, end }) => `attempt ${number} of ${name} (${end})`),
+  );
+  problems.push(...lost.map((what) => `scale-in took ${what}`));
+  if (evidence.status !== "stopped") problems.push(`the group is ${evidence.status} at the end`);
+  if (evidence.instancesLeft > 0) problems.push(`${evidence.instancesLeft} instances are left at the end`);
+  if (evidence.zeros < evidence.bursts)
+    problems.push(`${evidence.bursts - evidence.zeros} bursts did not end with nothing left`);
+  if (evidence.tooMany > 0) problems.push(`SaladCloud refused ${evidence.tooMany} requests for their number`);
+  if (log.unreadable.length > 0) problems.push(`the jobs' log has ${log.unreadable.length} unreadable lines`);
+  const steps = jobs.map(({ job }) => countSteps(log.events.filter((event) => event.job === job.id)));
+  const sum = (count: (one: StepCounts) => number) => steps.reduce((total, one) => total + count(one), 0);
+  const attempts = jobs.flatMap((one) => one.attempts);
+  const rows: [string, string | number][] = [
+    ["bursts", evidence.bursts],
+    ["jobs completed", `${jobs.filter(({ job }) => job.status === "completed").length} of ${jobs.length}`],
+    [
+      "attempts",
+      `${attempts.length} (${attempts.filter(({ end }) => end === "interrupted").length} interrupted)`,
+    ],
+    ["agents started", evidence.agents],
+    ["machines that vanished", `${evidence.interruptions}, ${evidence.zombies} of them came back as zombies`],
+    ["instances taken by scale-in", `${taken.size}, ${lost.length} of them with a lease`],
+    ["steps computed twice", `${sum(({ twice }) => twice)} of ${sum(({ computed }) => computed)}`],
+    ["most replicas", evidence.mostReplicas],
+    ["nothing left after a burst", `${evidence.zeros} of ${evidence.bursts}`],
+    ["requests to Salad's API", evidence.requests],
+  ];
+  return { problems, lines: rows.map(([name, value]) => `${name.padEnd(30)} ${value}`) };
+}
