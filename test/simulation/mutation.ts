@@ -20,7 +20,7 @@ const projectUrl = new URL("../../", import.meta.url);
 const mutantSeeds = [3, 5, 6, 9, 13, 14, 17, 21];
 const mutantHours = 12;
 /** Checkpoint upon checkpoint costs more, and shows things sooner. */
-const snapshotSeeds = [...mutantSeeds.slice(0, 5), 18];
+const snapshotSeeds = [...mutantSeeds.slice(0, 5), 18, 22, 24, 25];
 const snapshotHours = 6;
 
 /** The source with the mutant's rule taken out. */

@@ -154,6 +154,7 @@ export function banChanged(ctx: D1Context, jobId: string, machineId: string, exp
   if (expiresMs === null) {
     // Lifted: every machine that polls was banned.
     job.bans.delete(machineId);
+    job.banLiftedMs = ctx.nowMs();
     return;
   }
   const due = job.bans.get(machineId);

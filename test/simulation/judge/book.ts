@@ -47,6 +47,8 @@ export interface JobBook {
   attempts: Map<number, AttemptBook>;
   /** By machine: until when it must not have this job. */
   bans: Map<string, number>;
+  /** When one of them was last lifted. */
+  banLiftedMs: number;
   /** Machines that reported an end although nobody had claimed the job. */
   unclaimedReports: Map<string, string>;
   unclaimedFailures: number;
@@ -120,6 +122,7 @@ export class Book {
       rowChangedMs: 0,
       attempts: new Map(),
       bans: new Map(),
+      banLiftedMs: 0,
       unclaimedReports: new Map(),
       unclaimedFailures: 0,
       unclaimedEnds: new Set(),

@@ -101,6 +101,7 @@ function nothingThere(ctx: AnswerContext, call: ClaimCall): void {
     const hidden =
       job.pendingSinceMs < call.startedMs &&
       job.rowChangedMs < call.startedMs &&
+      job.banLiftedMs < call.startedMs &&
       !book.rows.has(job.id) &&
       !(call.old && job.managed) &&
       (job.bans.get(call.machineId) ?? 0) <= ctx.nowMs() &&
