@@ -9,11 +9,11 @@ beforeAll(async () => {
 });
 afterAll(() => api?.stop());
 
-test("1,000 good and spoiled requests: no 5xx, no silence, nothing left by a refused one", async () => {
+test("2,000 good and spoiled requests: no 5xx, no silence, nothing left by a refused one", async () => {
   const report = await runFuzz({
     url: api.url,
     adminKey: api.adminKey,
-    requests: 1000,
+    requests: 2000,
     seed: 7,
     destructive: true,
     groups: api.groups,
