@@ -1,7 +1,7 @@
 /**
  * PID 1 of a container inherits every orphan in it and must reap them, or they stay as zombies until process ids run out. Node reaps only
  * its own children. So an agent that is PID 1 makes room: it becomes a small shell that runs the agent as its child, passes signals on, reaps, and
- * ends with the agent's exit code. No image needs an init of its own for this.
+ * ends with the agent's exit code, if it ended by itself. No image needs an init of its own for this.
  *
  * Runs before anything else is loaded, and imports only Node's own modules. A signal in these first milliseconds is lost: the kernel
  * keeps signals from a PID 1 that has no handler yet, so nothing could be done about it.
@@ -14,7 +14,7 @@ const shell = "/bin/sh";
 /**
  * POSIX. A `wait` that a trap has cut short tells nothing of the agent, so it is repeated for as long as the agent is there (a zombie
  * is); shells differ in who may ask twice for one exit code, hence the last `wait`. An agent that was told to stop before it could
- * listen has stopped as told.
+ * listen has stopped as told; one that was killed may owe that to a job, and SaladCloud blocks a node whose container ends with anything but 0.
  */
 const script = `
 told=
@@ -30,7 +30,10 @@ done
 wait "$agent" 2>/dev/null
 again=$?
 [ "$again" -eq 127 ] || code=$again
-[ -n "$told" ] && [ "$code" -eq 143 ] && code=0
+if [ "$code" -gt 128 ]; then
+  [ -n "$told" ] || echo '{"severity":"ERROR","message":"the agent was killed, perhaps for want of memory; leaving, to be started anew"}'
+  code=0
+fi
 exit "$code"
 `;
 

@@ -59,14 +59,15 @@ describe.skipIf(!canUnshare())("PID 1", () => {
     expect(told.output()).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  test("an agent that dies tells so by the code of a shell", async () => {
+  test("an agent that is killed says so, and does not get its node blocked", async () => {
     const server = await startServer();
     const agent = launchAgentOf(server, { through: namespace });
     await server.until((call) => call.route === "claim");
     const first = firstProcessOf(agent.child.pid ?? 0);
     await expect.poll(() => childrenOf(first).length, eventually).toBe(1);
     process.kill(childrenOf(first)[0] ?? 0, "SIGKILL");
-    expect(await agent.exited).toBe(137);
+    expect(await agent.exited).toBe(0);
+    expect(agent.output()).toContain("the agent was killed");
   });
 });
 
