@@ -1,7 +1,7 @@
 /** From an operation of the document to a request that it should accept. */
 import type { Random } from "../../test/simulation/world/random.ts";
 import { contentOf } from "./content.ts";
-import type { Operation } from "./document.ts";
+import { type Operation, resolved } from "./document.ts";
 import { type Given, generate } from "./generate.ts";
 import type { Facts, Granted } from "./memory.ts";
 import type { Sendable } from "./mutate.ts";
@@ -50,13 +50,17 @@ export function build(about: About, operation: Operation): Built {
   const headers: Record<string, string> = { ...about.headers };
   let path = operation.path;
   for (const parameter of operation.parameters) {
-    const { name } = parameter;
+    const { name, fact } = parameter;
     if (!parameter.required && name !== "claim_id" && random.chance(0.6)) continue;
     if (name === "cursor" && random.chance(0.9)) continue;
     const known =
-      parameter.in === "path" && facts?.[name] === undefined ? facts?.container_group_id : undefined;
-    const value = name === "claim_id" ? marker : (known ?? generate(given, parameter.schema, name));
-    asked[name] = value;
+      parameter.in === "path" &&
+      resolved(schemas, parameter.schema).enum === undefined &&
+      facts?.[name] === undefined
+        ? facts?.container_group_id
+        : undefined;
+    const value = name === "claim_id" ? marker : (known ?? generate(given, parameter.schema, fact));
+    asked[fact] = value;
     const text = Array.isArray(value) ? value.join(",") : String(value);
     if (parameter.in === "query") query.push([name, text]);
     else if (parameter.in === "header") headers[name] = text.replaceAll(/[^\x20-\x7e]/g, "?");

@@ -26,7 +26,12 @@ export interface Parameter {
   in: "path" | "query" | "header";
   required: boolean;
   schema: Schema;
+  /** What answers and bodies call it. */
+  fact: string;
 }
+
+/** Where the body is bytes, the proof of the lease is a header. */
+const factOfHeader: Record<string, string> = { "X-Kelpie-Lease": "lease_token" };
 
 /** Whose credential: the admin's, a user's, or that of a node of a user's. */
 export const roles = ["admin", "user", "node"] as const;
@@ -55,7 +60,7 @@ export interface Document {
 
 type Content = Record<string, { schema: Schema }>;
 interface RawOperation {
-  parameters?: Parameter[];
+  parameters?: Omit<Parameter, "fact">[];
   requestBody?: { content: Content };
   responses: Record<string, { content?: Content }>;
   security?: Record<string, unknown>[];
@@ -77,10 +82,10 @@ export function readDocument(text: string): Document {
           method,
           path,
           route: `${method} ${path}`,
-          parameters,
+          parameters: parameters.map((parameter) => ({ ...parameter, fact: factOf(parameter.name) })),
           ...(content ? { body: { json, isBytes: json === undefined } } : {}),
           required: [
-            ...parameters.flatMap((parameter) => (parameter.required ? [parameter.name] : [])),
+            ...parameters.flatMap((parameter) => (parameter.required ? [factOf(parameter.name)] : [])),
             ...(resolved(schemas, json).required ?? []),
           ],
           responses: new Set(Object.keys(responses)),
@@ -92,6 +97,8 @@ export function readDocument(text: string): Document {
   );
   return { operations, schemas };
 }
+
+const factOf = (name: string) => factOfHeader[name] ?? name;
 
 /** The document says which credentials a route takes; the key that all roles have in common says nothing. */
 function callersOf(security: RawOperation["security"] = []): readonly Role[] {
