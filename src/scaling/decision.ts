@@ -1,23 +1,12 @@
 /** One decision on a rule, and its place in the history. */
-import type { ScalingAction, ScalingInputs, ScalingTrigger } from "../contract/index.ts";
+import type { ScalingInputs } from "../contract/index.ts";
 import type { D1Port } from "../db/d1-port.ts";
-import { recordEvent } from "../db/scaling/events.ts";
+import { type NewScalingEvent, recordEvent } from "../db/scaling/events.ts";
 import type { Statement } from "../db/statement.ts";
 import type { GroupKey } from "../group/protocol.ts";
 import type { Looked, Queue } from "./look.ts";
 
-export interface Decision {
-  atMs: number;
-  trigger: ScalingTrigger;
-  action: ScalingAction;
-  inputs: ScalingInputs;
-  /** Null, as the next two: it did not get so far. */
-  wanted: number | null;
-  replicasBefore: number | null;
-  replicasAfter: number | null;
-  reason: string;
-  /** What went wrong; null: nothing. */
-  error: string | null;
+export interface Decision extends Omit<NewScalingEvent, keyof GroupKey> {
   /** Salad was asked and did not answer, or was not asked at all, for want of requests. Not part of the history. */
   trouble?: "unanswered" | "untried";
 }

@@ -14,10 +14,12 @@ export interface NewScalingEvent {
   trigger: ScalingTrigger;
   action: ScalingAction;
   inputs: ScalingInputs;
+  /** Null, as the next two: it did not get so far. */
   wanted: number | null;
   replicasBefore: number | null;
   replicasAfter: number | null;
   reason: string;
+  /** What went wrong; null: nothing. */
   error: string | null;
 }
 
