@@ -12,6 +12,7 @@ import { createCredentials } from "./imds/node-credentials.ts";
 import { NodeToken, rememberingIn } from "./imds/node-token.ts";
 import { createLog, reasonOf } from "./log.ts";
 import { readNode } from "./node/node.ts";
+import { unlessAborted } from "./pause.ts";
 import { Shutdown } from "./shutdown.ts";
 import { createSnapshots } from "./snapshot/snapshots.ts";
 import { timings } from "./timings.ts";
@@ -81,8 +82,21 @@ async function start(signals: EarlySignals): Promise<number> {
     createLog({ level: "info" }).error(error.message);
     return exitConfig;
   }
+  await outputTaken();
   // Idle connections would keep the process for a few seconds.
   return process.exit(0);
+}
+
+/**
+ * What commands have written waits in this process for the container's log to take it (logs/pass-through.ts), and would be lost with it. A
+ * log that takes nothing any more is not waited for for long.
+ */
+async function outputTaken(): Promise<void> {
+  const taken = [process.stdout, process.stderr].map(
+    (stream) =>
+      new Promise<void>((resolve) => (stream.writable ? stream.write("", () => resolve()) : resolve())),
+  );
+  await unlessAborted(Promise.all(taken), AbortSignal.timeout(timings.outputTakenMs));
 }
 
 async function work(config: Config, workdir: string, signals: EarlySignals): Promise<void> {

@@ -45,6 +45,8 @@ export const timings = {
   shutdownUploadMs: 25_000,
   /** What does not heed its abort for so long when the agent stops is not waited for. */
   shutdownHangMs: 1_000,
+  /** At its end the agent waits so long for a container log that is slow to take what commands have written. */
+  outputTakenMs: 2_000,
   /** On SIGTERM, how long a report and a claim already under way may take. */
   shutdownReportMs: 5_000,
   /** The same after a second SIGTERM: one try. */

@@ -66,6 +66,8 @@ export async function startServer(): Promise<ApiServer> {
 export function launchAgentOf(server: ApiServer, options: Partial<LaunchOptions> = {}) {
   const environment = {
     KELPIE_API_URL: server.url,
+    // Nothing listens there: the real address may be another cloud's.
+    KELPIE_IMDS_URL: "http://127.0.0.1:9",
     KELPIE_API_KEY: "a-key-of-the-tests",
     SALAD_MACHINE_ID: "machine-1",
     SALAD_INSTANCE_ID: "instance-1",

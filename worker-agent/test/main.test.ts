@@ -55,6 +55,17 @@ test("SIGTERM: the command is interrupted with all it started, the job is releas
   });
 });
 
+test("what a command has written is not lost at the agent's end, though the container's log is slow to take it", async () => {
+  const { child, exited, output, server } = await launchAgent();
+  server.submit(program('process.stdout.write("x".repeat(2_000_000) + "\\nthe last line\\n")'));
+  child.stdout?.pause();
+  await server.until((call) => call.route === "completed");
+  child.kill("SIGTERM");
+  setTimeout(() => child.stdout?.resume(), 300);
+  expect(await exited).toBe(0);
+  expect(output()).toContain("\nthe last line\n");
+});
+
 test("a job that fails does not make the agent fail", async () => {
   const { child, exited, server } = await launchAgent();
   const failedId = server.submit(program("process.exit(9)"));
