@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { contains } from "./directories.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { readProcess } from "./process-table.ts";
 
 /** Another live agent uses this path, or one inside or around it. */
 export class PathBusy extends Error {
@@ -120,8 +121,6 @@ async function isAlive({ pid, started }: Holder): Promise<boolean> {
 
 /** When the process started; undefined: it is over, or this is no Linux. */
 export async function startOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  // The name in parentheses may hold anything; the state follows it, and the start is the 22nd field.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  const known = readProcess(pid);
+  return known && !known.zombie ? String(known.start) : undefined;
 }

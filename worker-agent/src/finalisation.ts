@@ -4,7 +4,6 @@
  * is verified present.
  */
 import { limits, type ReportInput } from "../../src/contract/index.ts";
-import type { ApiClient } from "./api/client.ts";
 import { type Attempt, type AttemptSettings, type LocalEnd, transferContext } from "./attempt.ts";
 import type { Config } from "./config.ts";
 import { type Ending, endingOfError } from "./ending.ts";
@@ -19,7 +18,6 @@ import { unlessHung } from "./shutdown.ts";
 import { TransferError } from "./transfer/ports.ts";
 
 export interface FinalisationSettings extends AttemptSettings {
-  client: ApiClient;
   renewals: Renewals;
   moves: Pick<Moves, "commandEnded" | "jobEnded" | "reallocate">;
   heldAttempts: HeldAttempts;

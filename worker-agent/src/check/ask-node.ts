@@ -1,14 +1,9 @@
 /** Does the node's metadata service (IMDS) answer, and does it tell who this node is? */
+import type { Imds } from "../imds/imds.ts";
 import { type Finding, failed, ok, skipped } from "./finding.ts";
 
-type MetadataAnswer<T> = { ok: true; value: T } | { ok: false; status?: number; message: string };
-
 /** What is asked of it. */
-export interface NodeMetadata {
-  status(signal?: AbortSignal): Promise<MetadataAnswer<unknown>>;
-  /** A token that proves which node this is. */
-  token(signal?: AbortSignal): Promise<MetadataAnswer<string>>;
-}
+export type NodeMetadata = Pick<Imds, "status" | "token">;
 
 /** `expected`: this looks like a node of SaladCloud, which has such a service. */
 export async function askNode(metadata: NodeMetadata, url: string, expected: boolean): Promise<Finding> {
