@@ -72,11 +72,6 @@ export class SimulatedSalad {
     this.#timer = timer;
   }
 
-  /** After the controls have changed something that its watcher is to hear of at once. */
-  look(): void {
-    this.#timer.look();
-  }
-
   /** For `controlsAt`. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;

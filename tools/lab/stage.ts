@@ -69,8 +69,13 @@ export class LabStage implements Play {
     const { problems, lines } = await this.run();
     for (const line of lines) console.log(line);
     for (const problem of problems) console.error(`✗ ${problem}`);
-    console.log(problems.length === 0 ? "\nAll is right." : "\nNot all is right.");
-    return problems.length === 0;
+    if (problems.length === 0) {
+      console.log("\nAll is right.");
+      return true;
+    }
+    console.error(`\nNot all is right.\n${this.tails()}`);
+    console.error(`The logs are in ${this.keepLogs()}`);
+    return false;
   }
 
   async run(): Promise<LabVerdict> {
