@@ -55,13 +55,13 @@ export interface ScalingChoice {
   reason: string;
 }
 
-/** Of these statuses nothing runs, nor will by itself. */
-const atRest = new Set(["stopped", "succeeded"]);
+/** Whether nothing of a group of this status runs, nor will by itself. */
+export const isAtRest = (status: string) => status === "stopped" || status === "succeeded";
 
 export function decideScaling(facts: ScalingFacts): ScalingChoice {
   const { rule, group } = facts;
   const { wanted, why } = wantedReplicas(facts);
-  const rests = atRest.has(group.status);
+  const rests = isAtRest(group.status);
   const has = rests ? 0 : group.replicas;
   const stay = (reason: string): ScalingChoice => ({ step: "none", wanted, replicas: has, reason });
   if (rule.paused) return stay("the rule is paused");
@@ -82,7 +82,7 @@ function upwards({ rule, group, nowMs }: ScalingFacts, { wanted, has, why, stay 
   const untilMs = (rule.scaledUpMs ?? Number.NEGATIVE_INFINITY) + rule.scaleUpCooldownMs;
   if (nowMs < untilMs)
     return stay(`${why}; ${secondsLeft(untilMs, nowMs)} of the scale-up cooldown are left`);
-  if (atRest.has(group.status)) {
+  if (isAtRest(group.status)) {
     return { step: "start", wanted, replicas: wanted, reason: `${why}; the group is ${group.status}` };
   }
   return { step: "scale_up", wanted, replicas: wanted, reason: `${why}; the group has ${has}` };
@@ -116,7 +116,7 @@ function wantedReplicas({ rule, jobs, group, quotaReplicas }: ScalingFacts): { w
   const bound = bounded === asked ? "" : bounded > asked ? " (the minimum)" : " (the maximum)";
   // The quota is no reason to give up what is there.
   const room =
-    quotaReplicas === null ? bounded : Math.max(quotaReplicas, atRest.has(group.status) ? 0 : group.replicas);
+    quotaReplicas === null ? bounded : Math.max(quotaReplicas, isAtRest(group.status) ? 0 : group.replicas);
   if (room < bounded)
     return { wanted: room, why: `${queue}: wants ${bounded}${bound}, the quota leaves ${room}` };
   return { wanted: bounded, why: `${queue}: wants ${bounded}${bound}` };

@@ -70,6 +70,11 @@ export class LeaseRows {
     return new Map(records.map(({ machine_id, n }) => [machine_id as string | null, n as number]));
   }
 
+  /** Whether that machine has a row of any phase. */
+  isBusy(machineId: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM leases WHERE machine_id = ? LIMIT 1", machineId).length > 0;
+  }
+
   countHeld(): number {
     return Number(this.#sql.exec("SELECT COUNT(*) AS n FROM leases WHERE phase = 'held'")[0]?.n);
   }

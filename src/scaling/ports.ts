@@ -37,14 +37,10 @@ export interface TurnsPort {
 }
 
 /** What is asked of the object of a group. */
-export type ScalingGroup = Pick<GroupApi, "status" | "holdGrants" | "narrowHold" | "grantHold">;
-
-/** Machines that were told to ask for another node, and are still there: kept, and rationed, by the object of the group. */
-export interface BadMachinesPort {
-  badMachines(key: GroupKey): Promise<{ machineId: string; reason: string }[]>;
-  /** Salad has been asked to replace it. */
-  reallocated(key: GroupKey, machineId: string): Promise<void>;
-}
+export type ScalingGroup = Pick<
+  GroupApi,
+  "status" | "holdGrants" | "narrowHold" | "grantHold" | "badMachines" | "reallocated"
+>;
 
 export interface ScalingEvent {
   severity: "info" | "warning" | "error";
@@ -65,8 +61,6 @@ export interface ScalingPorts {
   budget: BudgetPort;
   turns: TurnsPort;
   group(key: GroupKey): ScalingGroup;
-  /** Absent: nobody tells. */
-  machines?: BadMachinesPort;
   nowMs(): number;
   sleep(ms: number): Promise<void>;
   /** 0 ≤ x < 1. */

@@ -11,13 +11,13 @@ import type { SaladPort, ScalingPorts } from "./ports.ts";
 const mostAtOnce = 3;
 
 export async function reallocateBad(
-  { d1, machines, nowMs }: ScalingPorts,
+  { d1, group, nowMs }: ScalingPorts,
   salad: SaladPort,
   { rule }: Queue,
   trigger: ScalingTrigger,
 ): Promise<void> {
-  if (machines === undefined) return;
   const key = keyOf(rule);
+  const machines = group(key);
   const bad = await machines.badMachines(key);
   if (bad.length === 0) return;
   const listed = await salad.listInstances(placeOf(rule));

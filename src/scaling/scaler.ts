@@ -1,7 +1,7 @@
 /** The autoscaler: looks at rules, and takes a step where one is due. What it guarantees, and how: docs/autoscaling.md. */
 import type { ScalingAction, ScalingTrigger } from "../contract/index.ts";
 import { deleteRule } from "../db/scaling/rules.ts";
-import { decideScaling } from "../domain/scaling.ts";
+import { decideScaling, isAtRest } from "../domain/scaling.ts";
 import type { GroupKey } from "../group/protocol.ts";
 import { budgeted, budgetSpent } from "./budgeted-salad.ts";
 import { type Decision, inputsOf, keep } from "./decision.ts";
@@ -189,8 +189,7 @@ function proposal(queue: Queue, looked: Looked, trigger: ScalingTrigger, atMs: n
       return { ...base, action: "remove_rule", reason: looked.why };
     case "seen": {
       const { step, wanted, replicas, reason } = looked.choice;
-      const isAtRest = looked.facts.group.status === "stopped" || looked.facts.group.status === "succeeded";
-      const replicasBefore = isAtRest ? 0 : looked.group.replicas;
+      const replicasBefore = isAtRest(looked.facts.group.status) ? 0 : looked.group.replicas;
       const replicasAfter = step === "none" ? null : replicas;
       // Nothing that is asked of it would help, and somebody waits.
       const isStuck = looked.facts.group.status === "failed" && wanted > 0 && !looked.facts.rule.paused;

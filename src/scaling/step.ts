@@ -5,7 +5,7 @@
 import type { ScalingAction } from "../contract/index.ts";
 import { beginStep, type Direction, revertStep } from "../db/scaling/steps.ts";
 import type { Statement } from "../db/statement.ts";
-import { decideScaling, type ScalingFacts } from "../domain/scaling.ts";
+import { decideScaling, isAtRest, type ScalingFacts } from "../domain/scaling.ts";
 import type { SaladAnswer, SaladGroup, SaladInstance } from "../salad/client.ts";
 import { keyOf, placeOf, type Queue, why } from "./look.ts";
 import type { SaladPort, ScalingGroup, ScalingPorts } from "./ports.ts";
@@ -72,7 +72,7 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
     if (!set.ok && !late) return failed(set);
   }
   if (step === "start") {
-    const started = await mend(standing, await salad.startGroup(place), (now) => !isAtRest(now));
+    const started = await mend(standing, await salad.startGroup(place), (now) => !isAtRest(now.status));
     if (!started.ok) return failed(started);
     if (late) {
       const set = await mend(
@@ -129,7 +129,7 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   }
   const asked = step === "stop" ? await salad.stopGroup(place) : await salad.setReplicas(place, target);
   const done = await mend(standing, asked, (now) =>
-    step === "stop" ? isAtRest(now) : now.replicas === target,
+    step === "stop" ? isAtRest(now.status) : now.replicas === target,
   );
   if (done.ok) {
     const given = { before, replicas: target };
@@ -165,7 +165,6 @@ export async function settle(
 }
 
 const staysUp = ({ state }: SaladInstance) => state !== "stopping";
-const isAtRest = ({ status }: SaladGroup) => status === "stopped" || status === "succeeded";
 
 /**
  * How many instances must stay so that Salad, who takes those of the lowest deletion cost, takes no busy one. A cost that is not told says

@@ -15,10 +15,6 @@ export function scalingPorts(env: Bindings): ScalingPorts {
     budget: desk,
     turns: desk,
     group: (key) => groupAt(env.GROUPS, key),
-    machines: {
-      badMachines: (key) => groupAt(env.GROUPS, key).badMachines(key),
-      reallocated: (key, machineId) => groupAt(env.GROUPS, key).reallocated(key, machineId),
-    },
     nowMs: () => Date.now(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     random: () => Math.random(),

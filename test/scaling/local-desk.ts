@@ -1,4 +1,4 @@
-import { Desk } from "./desk.ts";
+import { Desk } from "../../src/scaling/desk.ts";
 
 /** A desk in memory: one process scales alone. */
 export class LocalDesk extends Desk {

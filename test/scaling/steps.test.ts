@@ -479,7 +479,8 @@ test("a machine that fails jobs is replaced by its instance's id, and that once"
     { machineId: "m2", reason: "failed 2 jobs that went on elsewhere" },
     { machineId: "gone", reason: "x" },
   ];
-  world.ports.machines = {
+  const { group } = world.ports;
+  const told = {
     badMachines: async () => [...bad],
     reallocated: async (_key, machineId) =>
       void bad.splice(
@@ -487,6 +488,7 @@ test("a machine that fails jobs is replaced by its instance's id, and that once"
         1,
       ),
   };
+  world.ports.group = (key) => Object.assign(Object.create(group(key)), told);
   await world.scaler.pass();
   await world.scaler.pass();
   expect([world.salad.reallocated, bad, world.history]).toEqual([["i2"], [], ["reallocate null→null"]]);

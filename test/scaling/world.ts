@@ -1,10 +1,10 @@
 /** The shipped autoscaler over Node's SQLite, the very engine of a group, a SaladCloud in memory and a clock that moves when told. */
 import type { SqlRecord } from "../../src/db/job-record.ts";
 import { insertRule } from "../../src/db/scaling/rules.ts";
-import { LocalDesk } from "../../src/scaling/local-desk.ts";
 import type { ScalingEvent, ScalingPorts } from "../../src/scaling/ports.ts";
 import { Scaler } from "../../src/scaling/scaler.ts";
 import { type Held, heldBy, key, World } from "../engine/world.ts";
+import { LocalDesk } from "./local-desk.ts";
 import { FakeSalad } from "./salad.ts";
 
 export { key };

@@ -47,10 +47,12 @@ export function clearUsers(nowMs: number): Statement[] {
   return [
     ...discardUsersStorage(admin.id, nowMs + rootGarbageDelayMs),
     { sql: "DELETE FROM tokens", params: [] },
-    ...["groups", "salad_groups", "scaling_rules", "idempotency_keys", "deliveries"].map((table) => ({
-      sql: `DELETE FROM ${table} WHERE user_id <> ?1`,
-      params: [admin.id],
-    })),
+    ...["groups", "salad_groups", "scaling_rules", "scaling_events", "idempotency_keys", "deliveries"].map(
+      (table) => ({
+        sql: `DELETE FROM ${table} WHERE user_id <> ?1`,
+        params: [admin.id],
+      }),
+    ),
     { sql: "DELETE FROM users WHERE id <> ?1", params: [admin.id] },
   ];
 }

@@ -3,11 +3,11 @@
  * engine under the simulation's judge; the autoscaler is the shipped one, or the original's policy on the very same day. The seed is everything.
  */
 import { insertRule } from "../../../src/db/scaling/rules.ts";
-import { LocalDesk } from "../../../src/scaling/local-desk.ts";
 import type { ScalingGroup } from "../../../src/scaling/ports.ts";
 import { Scaler } from "../../../src/scaling/scaler.ts";
 import { type Cloud, createCloud } from "../../salad/cloud.ts";
 import { statusOf } from "../../salad/group-calls.ts";
+import { LocalDesk } from "../../scaling/local-desk.ts";
 import { insertJob } from "../actors/insert-job.ts";
 import { type Assembled, assemble } from "../assemble.ts";
 import { everythingEnded } from "../judge/final-rules.ts";
@@ -261,6 +261,8 @@ function shipped(
     status: (of) => rpc((engine) => engine.status(of, sockets())),
     holdGrants: (...given) => rpc((engine) => engine.holdGrants(...given)),
     narrowHold: (...given) => rpc((engine) => engine.narrowHold(...given)),
+    badMachines: (of) => rpc((engine) => engine.badMachines(of, sockets())),
+    reallocated: (...given) => rpc((engine) => engine.reallocated(...given)),
     // Null is an answer of its own here.
     grantHold: async (of) => (await rpc(async (engine) => ({ hold: await engine.grantHold(of) }))).hold,
   });
