@@ -5,27 +5,29 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { buildBinary, lockedNode } from "./agent-build/binary.ts";
 import { bundleModule } from "./agent-build/bundle.ts";
 import { readElfNeeds } from "./agent-build/elf-needs.ts";
 import { missingOnOldestSystem, newestVersions } from "./agent-build/oldest-system.ts";
+import { commandLine } from "./command-line.ts";
 import { projectRoot } from "./project.ts";
 
-const { values } = parseArgs({
-  options: {
-    outdir: { type: "string", default: join(projectRoot, "dist") },
-    "module-only": { type: "boolean", default: false },
-  },
-});
-const outdir = resolve(values.outdir);
+const given = commandLine(
+  "build:agent",
+  "The agent as one file: with its own Node, and for images that bring Node",
+)
+  .option("--outdir <DIR>", "where the files go", join(projectRoot, "dist"))
+  .option("--module-only", "kelpie.mjs alone", false)
+  .parse()
+  .opts<{ outdir: string; moduleOnly: boolean }>();
+const outdir = resolve(given.outdir);
 mkdirSync(outdir, { recursive: true });
 
 const module = join(outdir, "kelpie.mjs");
 await bundleModule(module);
 tell(module, process.execPath, [module], "kB");
 
-if (!values["module-only"]) await makeBinary();
+if (!given.moduleOnly) await makeBinary();
 
 async function makeBinary(): Promise<void> {
   const binary = join(outdir, "kelpie");

@@ -3,89 +3,72 @@
  * `npm run simulate -- --scaling [--seed N] [--churn FILE]`: a day of the autoscaler in virtual time (docs/lab.md).
  * `npm run simulate -- --traces FILE`: recorded jobs on their recorded nodes (docs/traces.md).
  */
-import { parseArgs } from "node:util";
+import { type Command, Option } from "commander";
 import { printReport, printViolation } from "../test/simulation/report.ts";
 import { runDay } from "../test/simulation/scaling/run.ts";
 import { type ScenarioName, scenarios } from "../test/simulation/scenario.ts";
 import { simulate } from "../test/simulation/simulate.ts";
 import { runTraces } from "../test/simulation/traces/run.ts";
 import { BadTraceFile } from "../test/simulation/traces/trace-file.ts";
+import { commandLine, positive, whole } from "./command-line.ts";
 
-const usage = `usage: npm run simulate -- [--seed N] [--hours H] [--scenario NAME] [--verbose]
-       npm run simulate -- --scaling [--seed N] [--churn FILE] [--verbose]
-       npm run simulate -- --traces FILE`;
-
-class BadOption extends Error {}
-
-function options() {
-  const options = {
-    seed: { type: "string" },
-    hours: { type: "string" },
-    scenario: { type: "string" },
-    verbose: { type: "boolean" },
-    traces: { type: "string" },
-    scaling: { type: "boolean" },
-    churn: { type: "string" },
-  } as const;
-  try {
-    return parseArgs({ options }).values;
-  } catch (error) {
-    throw new BadOption(error instanceof Error ? error.message : String(error));
-  }
+interface Given {
+  seed: number;
+  hours: number;
+  scenario?: ScenarioName;
+  scaling?: boolean;
+  churn?: string;
+  traces?: string;
+  verbose?: boolean;
 }
 
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new BadOption(`--${name} wants a number, not "${text}"`);
-  return value;
-}
+const command = commandLine("simulate", "The shipped API and agents in virtual time, judged")
+  .option("--seed <N>", "what draws everything", whole(), 1)
+  .option("--hours <H>", "so many node-hours of misfortune", positive(), 1000)
+  .addOption(new Option("--scenario <NAME>", "of one kind alone").choices(Object.keys(scenarios)))
+  .addOption(
+    new Option("--scaling", "instead: a day of the autoscaler").conflicts(["hours", "scenario", "traces"]),
+  )
+  .option("--churn <FILE>", "with --scaling: machines come and go as recorded in FILE")
+  .addOption(
+    new Option("--traces <FILE>", "instead: recorded jobs on their recorded nodes").conflicts([
+      "seed",
+      "hours",
+      "scenario",
+      "churn",
+      "verbose",
+    ]),
+  )
+  .option("--verbose", "tells each event")
+  .parse();
 
-type Values = ReturnType<typeof options>;
+const say = (line: string) => console.log(line);
 
-async function simulateScaling({ seed, churn, verbose, ...others }: Values): Promise<boolean> {
-  if (others.hours !== undefined || others.scenario !== undefined)
-    throw new BadOption("--scaling goes with --seed, --churn and --verbose alone");
-  const complaints = await runDay({ seed: positive("seed", seed ?? "1"), traces: churn, verbose }, (line) =>
-    console.log(line),
-  );
-  for (const complaint of complaints) console.error(complaint);
-  return complaints.length === 0;
-}
-
-async function simulateMisfortune(values: Values): Promise<boolean> {
-  const { scenario } = values;
-  if (values.churn !== undefined) throw new BadOption("--churn goes with --scaling");
-  if (scenario !== undefined && !(scenario in scenarios)) {
-    throw new BadOption(`--scenario is one of ${Object.keys(scenarios).join(", ")}`);
-  }
+async function simulateMisfortune({ seed, hours, scenario, verbose }: Given): Promise<boolean> {
   const startedMs = performance.now();
-  const report = await simulate({
-    seed: positive("seed", values.seed ?? "1"),
-    hours: positive("hours", values.hours ?? "1000"),
-    scenario: scenario as ScenarioName | undefined,
-    tell: values.verbose ? (line) => console.log(line) : undefined,
-  });
+  const report = await simulate({ seed, hours, scenario, tell: verbose ? say : undefined });
   printReport(report, (performance.now() - startedMs) / 1000);
   if (report.violation) printViolation(report);
   else console.log("\nNo invariant was broken.");
   return report.violation === null;
 }
 
-async function replayTraces(path: string, others: unknown[]): Promise<boolean> {
-  if (others.some((value) => value !== undefined)) throw new BadOption("--traces goes with no other option");
-  const complaints = await runTraces(path, (line) => console.log(line));
+function wellIfNone(complaints: string[]): boolean {
   for (const complaint of complaints) console.error(complaint);
   return complaints.length === 0;
 }
 
+async function run(given: Given, command: Command): Promise<boolean> {
+  const { traces, churn, seed, verbose } = given;
+  if (traces !== undefined) return wellIfNone(await runTraces(traces, say));
+  if (given.scaling) return wellIfNone(await runDay({ seed, traces: churn, verbose }, say));
+  if (churn !== undefined) command.error("error: --churn goes with --scaling");
+  return await simulateMisfortune(given);
+}
+
 try {
-  const values = options();
-  const { traces, ...others } = values;
-  const run = values.scaling ? simulateScaling : simulateMisfortune;
-  const well = traces === undefined ? await run(values) : await replayTraces(traces, Object.values(others));
-  if (!well) process.exitCode = 1;
+  if (!(await run(command.opts<Given>(), command))) process.exitCode = 1;
 } catch (error) {
-  if (!(error instanceof BadOption || error instanceof BadTraceFile)) throw error;
-  console.error(`${error.message}\n${usage}`);
-  process.exitCode = 2;
+  if (!(error instanceof BadTraceFile)) throw error;
+  command.error(`error: ${error.message}`);
 }

@@ -1,13 +1,11 @@
 /** `npm run salad -- --port N`: the simulated SaladCloud on this machine, until Ctrl-C, with something in it to begin with. */
-import { parseArgs } from "node:util";
+import { commandLine, whole } from "../../tools/command-line.ts";
 import { SimulatedSalad } from "./simulated-salad.ts";
 
-const { values } = parseArgs({ options: { port: { type: "string", default: "8790" } } });
-const port = Number(values.port);
-if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-  console.error("--port must be a number from 0 to 65535");
-  process.exit(2);
-}
+const { port } = commandLine("salad", "The simulated SaladCloud on this machine, until Ctrl-C")
+  .option("--port <N>", "where it listens; 0: any that is free", whole(0, 65_535), 8790)
+  .parse()
+  .opts<{ port: number }>();
 
 const organization = "acme";
 const key = "local-salad-key";

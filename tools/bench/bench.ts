@@ -1,4 +1,6 @@
 /** `npm run bench -- agent|api|storage [--quick]`: ratios, never a pass or a fail. */
+import { Argument } from "commander";
+import { commandLine } from "../command-line.ts";
 import { benchAgent } from "./agent.ts";
 import { benchApi } from "./api.ts";
 import { benchStorage } from "./storage.ts";
@@ -9,11 +11,9 @@ const benches: Record<string, (quick: boolean) => Promise<void>> = {
   storage: benchStorage,
 };
 
-const [what = "", ...options] = process.argv.slice(2);
-const bench = Object.hasOwn(benches, what) ? benches[what] : undefined;
-if (bench) {
-  await bench(options.includes("--quick"));
-} else {
-  console.error(`usage: npm run bench -- ${Object.keys(benches).join("|")} [--quick]`);
-  process.exitCode = 2;
-}
+const command = commandLine("bench", "Ratios, never a pass or a fail")
+  .usage("WHAT [options]")
+  .addArgument(new Argument("WHAT", "what is measured").choices(Object.keys(benches)))
+  .option("--quick", "fewer and smaller rounds", false)
+  .parse();
+await benches[command.args[0] ?? ""]?.(command.opts<{ quick: boolean }>().quick);

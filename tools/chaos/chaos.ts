@@ -8,30 +8,27 @@
  *
  * `npm run chaos -- --soak JOBS`: no faults; whether the agent stays small and idle (soak/soak.ts).
  */
-import { parseArgs } from "node:util";
+import { clockSeed, commandLine, positive, whole } from "../command-line.ts";
 import { runToTheEnd } from "../processes/run-to-the-end.ts";
 import { soak } from "./soak/soak.ts";
 import { ChaosStage } from "./stage.ts";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "3" },
-    seed: { type: "string", default: String(Date.now() % 100_000) },
-    soak: { type: "string" },
-  },
-});
+const {
+  minutes,
+  seed,
+  soak: soakJobs,
+} = commandLine("chaos", "API and agents killed, frozen and cut off, and a judge")
+  .option("--minutes <M>", "how long faults go on", positive(), 3)
+  .addOption(clockSeed("faults and jobs"))
+  .option(
+    "--soak <JOBS>",
+    "instead: no faults; whether the agent stays small and idle over so many jobs",
+    whole(1),
+  )
+  .parse()
+  .opts<{ minutes: number; seed: number; soak?: number }>();
 
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  console.error(`--${name} wants a number above 0, not "${text}"`);
-  process.exit(2);
-}
+if (soakJobs !== undefined) await soak(soakJobs);
 
-if (values.soak !== undefined) await soak(Math.floor(positive("soak", values.soak)));
-
-const options = {
-  seed: Math.floor(positive("seed", values.seed)),
-  stormMs: positive("minutes", values.minutes) * 60_000,
-};
+const options = { seed, stormMs: minutes * 60_000 };
 await runToTheEnd("chaos", (directory, interrupted) => new ChaosStage(options, directory, interrupted));

@@ -5,48 +5,32 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine, httpUrl } from "../command-line.ts";
 import { projectRoot, vitestEntry } from "../project.ts";
 import { targetEnv } from "./target.ts";
 
-const usage = "usage: npm run conformance -- [--url URL --admin-key KEY [--salad URL] [--destructive]]";
-
-function fail(message: string): never {
-  console.error(`${message}\n${usage}`);
-  process.exit(2);
-}
-
-function readOptions() {
-  const options = {
-    url: { type: "string" },
-    "admin-key": { type: "string" },
-    salad: { type: "string" },
-    destructive: { type: "boolean" },
-  } as const;
-  try {
-    return parseArgs({ options }).values;
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** Without a final slash. */
-function httpUrl(name: string, text: string): string {
-  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? "")) fail(`--${name} "${text}" is no http(s) URL`);
-  return text.replace(/\/+$/, "");
-}
-
-const { url, salad, destructive, "admin-key": adminKey } = readOptions();
+const command = commandLine("conformance", "The contract, promise by promise")
+  .option("--url <URL>", "an API that runs already (default: one that is started here)", httpUrl)
+  .option("--admin-key <KEY>", "with --url: its ADMIN_KEY")
+  .option("--salad <URL>", "with --url: the simulated SaladCloud that it asks (npm run salad)", httpUrl)
+  .option("--destructive", "with --url: what clears everything too")
+  .parse();
+const { url, salad, destructive, adminKey } = command.opts<{
+  url?: string;
+  salad?: string;
+  destructive?: boolean;
+  adminKey?: string;
+}>();
 let env: Record<string, string> = {};
 if (url !== undefined) {
   env = targetEnv({
-    url: httpUrl("url", url),
-    adminKey: adminKey ?? fail("--url needs --admin-key"),
+    url,
+    adminKey: adminKey ?? command.error("error: --url needs --admin-key"),
     destructive: destructive ?? false,
-    saladUrl: salad === undefined ? null : httpUrl("salad", salad),
+    saladUrl: salad ?? null,
   });
 } else if (adminKey !== undefined || salad !== undefined || destructive) {
-  fail("--admin-key, --salad and --destructive go with --url");
+  command.error("error: --admin-key, --salad and --destructive go with --url");
 }
 
 const reporter = join(projectRoot, "tools/conformance/reporter.ts");
