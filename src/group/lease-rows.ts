@@ -33,7 +33,8 @@ export interface ToldByRenewal {
   /** Checkpoints or steps so far. */
   progress: number;
   progressReport: Progress | null;
-  uploading: boolean;
+  /** Whether its command has ended and final uploads go on; null: not told, as it was. */
+  uploading: boolean | null;
 }
 
 export class LeaseRows {
@@ -202,8 +203,9 @@ export class LeaseRows {
   /** Touches memory only when there is something new. */
   #hint({ jobId, attempt, hints }: LeaseRow, nowMs: number, told: ToldByRenewal): void {
     const progress = newestProgress(hints?.progress ?? null, told.progressReport, nowMs);
-    if (hints && hints.progress === progress && hints.uploading === told.uploading) return;
-    this.#hints.set(jobId, { attempt, progress, uploading: told.uploading });
+    const uploading = told.uploading ?? hints?.uploading ?? false;
+    if (hints && hints.progress === progress && hints.uploading === uploading) return;
+    this.#hints.set(jobId, { attempt, progress, uploading });
   }
 
   /** `held` → `ending`: from here on no renewal is accepted, and nothing but the operation's outcome moves the row. */

@@ -37,7 +37,7 @@ function renewHeld(ctx: GroupContext, caller: Caller): RenewAnswer | null {
     commandStarted: caller.commandStarted ?? false,
     progress: caller.progress ?? 0,
     progressReport: caller.progressReport ?? null,
-    uploading: caller.uploading ?? false,
+    uploading: caller.uploading ?? null,
   });
   return { status: "running", leaseSeconds: row.termMs / 1000 };
 }
