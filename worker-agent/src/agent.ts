@@ -15,6 +15,7 @@ import { Renewals } from "./lease/renewal.ts";
 import type { Log } from "./log.ts";
 import type { Outlets } from "./logs/attempt-logs.ts";
 import type { Node } from "./node/node.ts";
+import { unlessAborted } from "./pause.ts";
 import { recover } from "./recovery.ts";
 import type { Shutdown } from "./shutdown.ts";
 import { prepareLegacyDirectories } from "./slots/clear-directories.ts";
@@ -73,8 +74,19 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   stateFile.changed();
   const over = new AbortController();
   const onReallocate = (reason: string) => moves.reallocate(reason);
-  const earlier = { client, config, log, timings, onReallocate, held: heldAttempts, stopped: over.signal };
-  const { reported } = await recover(earlier);
+  const claiming = shutdown.bound(timings.shutdownReportMs);
+  const stopped = AbortSignal.any([claiming.signal, over.signal]);
+  const { reported } = await recover({
+    client,
+    config,
+    log,
+    timings,
+    onReallocate,
+    held: heldAttempts,
+    stopped,
+  });
+  // What is left of an earlier agent's jobs is told before this node is given away.
+  void reported.then(signals.occupy());
   const slots = slotsOf(config.slots, config.directories, node.gpuCount);
   if (slots.length > 1)
     log.info("several jobs at once", { slots: slots.length, gpus: node.gpuCount, gpus_each: slots[0]?.gpus });
@@ -90,7 +102,6 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
       { config, credentials: client.credentials, clock, log, timings, signals, onEnded, onReallocate },
       over.signal,
     );
-  const claiming = shutdown.bound(timings.shutdownReportMs);
   const shared: SlotsShared = {
     attempts: {
       ...settings,
@@ -126,8 +137,9 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   };
   await Promise.all(slots.map((slot) => runSlot(slot, shared)));
   await Promise.all(shared.finalisations);
-  if (shared.desk.isIdle)
-    await moves.leaveIdle(`no work for ${config.maxIdleMs / 1000} s`, shutdown.stopping);
+  const { isIdle } = shared.desk;
+  await unlessAborted(reported, isIdle ? AbortSignal.timeout(timings.shutdownReportMs) : claiming.signal);
+  if (isIdle) await moves.leaveIdle(`no work for ${config.maxIdleMs / 1000} s`, shutdown.stopping);
   claiming.release();
   over.abort();
   await Promise.all([renewing, listening, onNode, reported]);

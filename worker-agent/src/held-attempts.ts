@@ -50,7 +50,7 @@ const fallenMax = 64;
 export interface HeldRecord {
   /** The command runs. */
   started(head: FamilyHead): void;
-  /** Given back since the agent before us died with it; remembered until an attempt of its job ends here. */
+  /** Given back since the agent before us died with it; remembered until an attempt of its job has run here and ended. */
   fell(): void;
   /** It has ended so, and the API is about to be told. */
   ending(report: NonNullable<HeldAttempt["report"]>): void;
@@ -73,9 +73,22 @@ export class HeldAttempts {
 
   /** Writes the attempt down. */
   hold(attempt: HeldAttempt): HeldRecord {
+    const record = this.#add(attempt);
+    this.#write();
+    return record;
+  }
+
+  /** Takes over all that an agent before us left, in one write: at no moment does the file name less than it did. */
+  adopt({ attempts, fallen }: Left): { attempt: HeldAttempt; record: HeldRecord }[] {
+    const adopted = attempts.map((attempt) => ({ attempt, record: this.#add(attempt) }));
+    this.#rememberFallen(fallen);
+    if (attempts.length > 0 || fallen.length > 0) this.#write();
+    return adopted;
+  }
+
+  #add(attempt: HeldAttempt): HeldRecord {
     const entry = { ...attempt };
     this.#attempts.add(entry);
-    this.#write();
     return {
       started: (head) => {
         entry.head = head;
@@ -87,21 +100,22 @@ export class HeldAttempts {
       },
       fell: () => {
         this.#attempts.delete(entry);
-        this.rememberFallen([entry.job_id]);
+        this.#rememberFallen([entry.job_id]);
+        this.#write();
       },
       drop: () => {
         this.#attempts.delete(entry);
-        this.#fallen.delete(entry.job_id);
+        // Given back before its command has run, it has not shown that this agent survives it.
+        if (entry.head) this.#fallen.delete(entry.job_id);
         this.#write();
       },
     };
   }
 
   /** Adds to the jobs that fell with an agent here. */
-  rememberFallen(jobIds: string[]): void {
+  #rememberFallen(jobIds: string[]): void {
     for (const id of jobIds) this.#fallen.add(id);
     for (const id of [...this.#fallen].slice(0, -fallenMax)) this.#fallen.delete(id);
-    this.#write();
   }
 
   #write(): void {

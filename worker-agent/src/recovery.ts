@@ -25,23 +25,22 @@ export interface RecoverySettings {
   held: HeldAttempts;
   /** The API wants this node exchanged. */
   onReallocate: (reason: string) => void;
-  /** Ends the reports: the agent ends. What is not told by then stays written down. */
+  /** Ends the reports: the agent stops and their time is up. What is not told by then stays written down. */
   stopped: AbortSignal;
 }
 
 /** Resolves once nothing of an earlier agent's commands runs; the reports go on in the background until `reported` resolves. */
 export async function recover(settings: RecoverySettings): Promise<{ reported: Promise<void> }> {
   const { config, held, log } = settings;
-  const { attempts: left, fallen } = await readHeldAttempts(config.stateFile, log);
-  if (fallen.length > 0) held.rememberFallen(fallen);
-  const entries = left.map((attempt) => ({ attempt, entry: held.hold(attempt) }));
-  await Promise.all(left.map((attempt) => endProcesses(attempt, log)));
-  const reports = entries.map(async ({ attempt, entry }) => {
-    if (attempt.report || !fallen.includes(attempt.job_id)) return report(attempt, entry, settings);
+  const left = await readHeldAttempts(config.stateFile, log);
+  const adopted = held.adopt(left);
+  await Promise.all(left.attempts.map((attempt) => endProcesses(attempt, log)));
+  const reports = adopted.map(async ({ attempt, record }) => {
+    if (attempt.report || !left.fallen.includes(attempt.job_id)) return report(attempt, record, settings);
     log.warn("the agent has died with this job before: its lease is left to lapse", {
       job_id: attempt.job_id,
     });
-    entry.fell();
+    record.fell();
   });
   return { reported: Promise.all(reports).then(() => undefined) };
 }
@@ -61,7 +60,7 @@ async function endProcesses({ job_id, attempt, run_id, head }: HeldAttempt, log:
   });
 }
 
-async function report(attempt: HeldAttempt, entry: HeldRecord, settings: RecoverySettings): Promise<void> {
+async function report(attempt: HeldAttempt, record: HeldRecord, settings: RecoverySettings): Promise<void> {
   const { client, config, log, onReallocate, timings, stopped } = settings;
   const { end, body } = attempt.report ?? { end: "released" as const, body: givenBack(attempt, config) };
   // Nobody renews this lease any more, so nothing but the API's answer ends the tries: it takes a late report for as long as no other attempt
@@ -73,9 +72,9 @@ async function report(attempt: HeldAttempt, entry: HeldRecord, settings: Recover
     end,
     body,
   );
-  if (told && !attempt.report) entry.fell();
+  if (told && !attempt.report) record.fell();
   // Given up because the agent stops, it is kept for the next start.
-  else if (told || !stopped.aborted) entry.drop();
+  else if (told || !stopped.aborted) record.drop();
 }
 
 function givenBack(

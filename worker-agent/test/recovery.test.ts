@@ -1,12 +1,28 @@
 /** An agent that starts where another one was killed. */
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { HeldAttempts, heldFileOf } from "../src/held-attempts.ts";
+import { createLog } from "../src/log.ts";
 import { readProcess } from "../src/process-table.ts";
 import { launchAgentOf, startServer, temporaryDirectory } from "./agent-process.ts";
 import { eventually, fileAppears, shell } from "./commands.ts";
 
 const heldFile = "kelpie-state.json.held";
+
+/** What an agent with its state in that directory holds. */
+function heldIn(workdir: string) {
+  const stateFile = join(workdir, "kelpie-state.json");
+  const held = new HeldAttempts(stateFile, createLog({ level: "error", write: () => undefined }));
+  return { held, file: heldFileOf(stateFile) };
+}
+
+const attemptOf = (job_id: string) => ({
+  job_id,
+  attempt: 1,
+  lease_token: "token",
+  run_id: "6f0f6c1e-0000-4000-8000-000000000000",
+});
 
 const lives = (pid: number) => {
   const found = readProcess(pid);
@@ -107,6 +123,50 @@ test("a job that takes its agent down a second time is not given back: the API s
   expect(await last.exited).toBe(0);
   expect(last.output()).toContain("ended what an agent before us had left running");
   expect(server.calls.filter((call) => call.route === "released")).toHaveLength(1);
+});
+
+test("a job that fell, and is given back before its command has run again, has still fallen", async () => {
+  const { held, file } = heldIn(temporaryDirectory());
+  const left = { attempts: [], fallen: ["a"] };
+  held.adopt(left);
+  held.hold(attemptOf("a")).drop();
+  expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject(left);
+  const ran = held.hold(attemptOf("a"));
+  ran.started({ pid: 4711, start: 1 });
+  ran.drop();
+  expect(existsSync(file)).toBe(false);
+});
+
+test("what was left is taken over in one write, so that no death in between forgets a part of it", async () => {
+  const workdir = temporaryDirectory();
+  const { held, file } = heldIn(workdir);
+  const changes: (string | null)[] = [];
+  const watcher = watch(workdir, (_, name) => changes.push(name));
+  held.adopt({ attempts: ["a", "b", "c"].map(attemptOf), fallen: ["d"] });
+  writeFileSync(join(workdir, "all-told"), "");
+  await expect.poll(() => changes, eventually).toContain("all-told");
+  watcher.close();
+  expect(changes.filter((name) => name === heldFile)).toHaveLength(1);
+  expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({
+    attempts: [{ job_id: "a" }, { job_id: "b" }, { job_id: "c" }],
+    fallen: ["d"],
+  });
+});
+
+test("the agent is told to stop while it reports what an earlier one left: the report has its time", async () => {
+  const server = await startServer();
+  const killed = launchAgentOf(server);
+  const id = server.submit(leavesOrphan);
+  await fileAppears(killed.path("orphan"));
+  killed.child.kill("SIGKILL");
+  await killed.gone;
+  let tries = 0;
+  server.fault = (call) => (call.route === "released" && tries++ === 0 ? "unreachable" : undefined);
+  const next = launchAgentOf(server, { workdir: killed.workdir });
+  await server.until((call) => call.route === "released");
+  next.child.kill("SIGTERM");
+  expect(await next.exited).toBe(0);
+  expect(server.endOf(id)).toBe("released");
 });
 
 test("an attempt that is over by now is let be, and forgotten", async () => {

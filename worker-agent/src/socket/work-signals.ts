@@ -65,11 +65,7 @@ export class WorkSignals {
    */
   claimBegins(): () => void {
     this.#woken = false;
-    this.#going += 1;
-    return () => {
-      this.#going -= 1;
-      if (this.#going === 0) this.#rest.resolve();
-    };
+    return this.occupy();
   }
 
   /** The last claim found nothing. Says so each time: should the API have lost it, the next poll mends that. */
@@ -106,6 +102,15 @@ export class WorkSignals {
     this.#held = false;
     this.#woken = this.#looking && !this.#drained;
     this.#changeNow();
+  }
+
+  /** Something of a job is left here, until the returned function is called, once. */
+  occupy(): () => void {
+    this.#going += 1;
+    return () => {
+      this.#going -= 1;
+      if (this.#going === 0) this.#rest.resolve();
+    };
   }
 
   /** Resolves when no claim is under way and nothing of a job is left here. While held, that stays so. */
