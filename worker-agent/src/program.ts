@@ -11,7 +11,7 @@ import { createImds } from "./imds/imds.ts";
 import { createCredentials } from "./imds/node-credentials.ts";
 import { NodeToken, rememberingIn } from "./imds/node-token.ts";
 import { createLog, reasonOf } from "./log.ts";
-import { readNode } from "./node/node.ts";
+import { readNode } from "./node/read-node.ts";
 import { unlessAborted } from "./pause.ts";
 import { Shutdown } from "./shutdown.ts";
 import { createSnapshots } from "./snapshot/snapshots.ts";

@@ -13,7 +13,7 @@ import { createCredentials } from "../src/imds/node-credentials.ts";
 import { NodeToken, rememberingIn } from "../src/imds/node-token.ts";
 import { createLog } from "../src/log.ts";
 import type { Outlets } from "../src/logs/attempt-logs.ts";
-import type { Node } from "../src/node/node.ts";
+import type { Node } from "../src/node/read-node.ts";
 import { signalGroup } from "../src/process-group.ts";
 import { Shutdown } from "../src/shutdown.ts";
 import type { Snapshots } from "../src/snapshot/ports.ts";

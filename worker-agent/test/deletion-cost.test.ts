@@ -6,7 +6,7 @@ import type { Imds, ImdsAnswer } from "../src/imds/imds.ts";
 import { createLog } from "../src/log.ts";
 
 /** The writer alone; minutes are set by hand, its tick is fast. */
-function start() {
+function start({ tickMs = 5 } = {}) {
   let nowMs = 0;
   const watchers = new Set<() => void>();
   const state = {
@@ -39,7 +39,7 @@ function start() {
     },
     clock: createClock({ monotonicMs: () => nowMs, bootMs: () => undefined, wallMs: () => nowMs }),
     log: createLog({ level: "warn", write: () => state.warnings++ }),
-    timings: { deletionCostTickMs: 5 },
+    timings: { deletionCostTickMs: tickMs },
   });
   const over = new AbortController();
   const running = cost.run(over.signal);
@@ -134,5 +134,21 @@ test("a service that comes later is told then", async () => {
   expect(state.tries).toBe(0);
   state.isThere = true;
   await state.until(() => last(state.told) === 100_000);
+  await end();
+});
+
+test("a service in trouble is asked once a tick, however much a job saves meanwhile", async () => {
+  const { cost, state, end } = start({ tickMs: 3_600_000 });
+  await state.until(() => last(state.told) === 0);
+  state.isDown = true;
+  const job = cost.begin();
+  await state.until(() => state.tries === 2);
+  for (let files = 0; files < 20; files++) {
+    job.saved();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  job.uploading();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(state.tries).toBe(2);
   await end();
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { NodeFacts } from "../../src/contract/index.ts";
-import { factsOf, gpusIn, memoryBytes, readNode } from "../src/node/node.ts";
+import { factsOf, gpusIn, memoryBytes, readNode } from "../src/node/read-node.ts";
 import { slotsOf } from "../src/slots/slot-environment.ts";
 import { version } from "../src/version.ts";
 import { startAgent } from "./agent-under-test.ts";

@@ -81,8 +81,9 @@ export class DeletionCost {
       if (presence.isThere) await this.#tell(this.#cost(), signal);
       // Idle and known to be: only a job changes that. All else changes with time, or is to be tried again.
       const isSettled = this.#jobs.size === 0 && this.#told === 0;
-      const changed = AbortSignal.any([signal, this.#change.signal]);
-      await pause(isSettled ? idleMs : timings.deletionCostTickMs, changed);
+      // A service in trouble is let be for a tick, whatever a job with many files has to say meanwhile.
+      const cut = this.#isInTrouble ? signal : AbortSignal.any([signal, this.#change.signal]);
+      await pause(isSettled ? idleMs : timings.deletionCostTickMs, cut);
     }
   }
 
