@@ -39,6 +39,14 @@ export async function runCommand(
   const { memory, shutdown, workdir } = settings;
   checkGoesOn(lease, shutdown.stopping);
   const surroundings = await surround(attempt, settings, environment);
+  try {
+    // That took a moment. The agent's own bound on its end knows only the grace of commands that ran when it was told to stop.
+    checkGoesOn(lease, shutdown.stopping);
+  } catch (error) {
+    surroundings.logs?.pipes.failed();
+    await surroundings.end();
+    throw error;
+  }
   const graceMs = job.stop_grace_seconds * 1000;
   const ungrace = shutdown.expectGrace(graceMs);
   const oomKillsBefore = memory.oomKills();

@@ -1,6 +1,6 @@
 /** An agent that is told to stop. */
-import { existsSync } from "node:fs";
-import { expect, test } from "vitest";
+import { existsSync, writeFileSync } from "node:fs";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { pause } from "../src/pause.ts";
 import { startAgent } from "./agent-under-test.ts";
 import { checkpointRules } from "./checkpoint-rules.ts";
@@ -148,4 +148,27 @@ test("SIGTERM: a job that asks for it hears SIGINT, and its grace counts for the
   await agent.running;
   expect(await agent.server.report("released", id)).toMatchObject({ exit_code: 7, cause: "exit" });
   expect(agent.shutdown.longestGraceMs).toBe(0);
+});
+
+test("SIGTERM right before the command would start: it is not started any more", async () => {
+  const agent = await startAgent();
+  // Of all that is done before the start this takes longest.
+  writeFileSync(
+    agent.path("mkfifo"),
+    `#!/bin/sh
+touch "${agent.path("making")}"
+until [ -e "${agent.path("go on")}" ]; do sleep 0.05; done
+PATH="\${PATH#*:}" exec mkfifo "$@"
+`,
+    { mode: 0o755 },
+  );
+  vi.stubEnv("PATH", `${agent.workdir}:${process.env.PATH}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const id = agent.server.submit(shell("exec sleep 60"));
+  await fileAppears(agent.path("making"));
+  agent.shutdown.request();
+  writeFileSync(agent.path("go on"), "");
+  await agent.running;
+  expect(agent.server.endOf(id)).toBe("released");
+  expect(agent.lines.filter(({ message }) => message === "command started")).toEqual([]);
 });

@@ -6,6 +6,7 @@
 import { limits } from "../../../src/contract/index.ts";
 import { marker } from "./marker.ts";
 import { Masker } from "./masker.ts";
+import { appendPortion } from "./portions.ts";
 
 export interface KeptBounds {
   bytesPerSecond: number;
@@ -84,7 +85,7 @@ export class KeptStream {
       begin = line;
     }
     const taken = bytes.subarray(begin, begin + room);
-    if (taken.length > 0) this.#pending.push(taken);
+    appendPortion(this.#pending, taken);
     this.#pendingBytes += taken.length;
     this.#tokens -= taken.length;
     this.#taken += taken.length;
@@ -139,7 +140,7 @@ export class KeptStream {
 
   #drop(bytes: Buffer): void {
     this.#gap += bytes.length;
-    this.#dropped.push(bytes);
+    appendPortion(this.#dropped, bytes);
     this.#droppedBytes += bytes.length;
     for (let first = this.#dropped[0]; first; first = this.#dropped[0]) {
       if (this.#droppedBytes - first.length < this.#bounds.endBytes) break;

@@ -113,3 +113,9 @@ test("parts are no larger than one call takes, and the same until they are sent"
   expect(kept.part()?.toString()).toBe("aaaaaaaaaab");
   expect(kept.waitingBytes).toBe(11);
 });
+
+test("what was written byte by byte while nothing could be sent is kept whole, and is soon gone through", () => {
+  const { take, sent } = stream({ burstBytes: 400_000, backlogBytes: 400_000 });
+  for (let written = 0; written < 400_000; written++) take("a");
+  expect(sent()).toBe("a".repeat(400_000));
+});
