@@ -8,6 +8,8 @@
 //
 // N               steps to add up (required)
 // STEP_SECONDS    how long one step takes (default 1)
+// SUM_SPEED       how fast this node computes: a step takes STEP_SECONDS / SUM_SPEED. A real program has no such thing, its GPU
+//                 is as fast as it is; the lab sets it on its nodes (default 1)
 // CHECKPOINT_PATH directory of the checkpoints (default: CHECKPOINT_DIR, else ./checkpoints)
 // OUTPUT_PATH     directory of the output (default: OUTPUT_DIR, else ./output)
 // SUM_LOG         a file that gets a line of JSON per event, to be judged by others (optional)
@@ -28,6 +30,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const steps = readNumber("N", undefined, Number.isInteger);
 const stepSeconds = readNumber("STEP_SECONDS", 1, Number.isFinite);
+const speed = readNumber("SUM_SPEED", 1, Number.isFinite);
+if (speed === 0) {
+  console.error("SUM_SPEED must be a number above 0");
+  process.exit(2);
+}
 const checkpointDirectory = process.env.CHECKPOINT_PATH || process.env.CHECKPOINT_DIR || "./checkpoints";
 const outputDirectory = process.env.OUTPUT_PATH || process.env.OUTPUT_DIR || "./output";
 
@@ -49,7 +56,7 @@ while (step < steps) {
     process.exit(stopSignal === "SIGTERM" ? 143 : 130); // 128 + the signal's number, as shells do
   }
   const startedMs = performance.now();
-  await sleep(stepSeconds * 1000); // the work
+  await sleep((stepSeconds / speed) * 1000); // the work
   step += 1;
   sum += step;
   record("step", Math.round(performance.now() - startedMs));

@@ -8,6 +8,7 @@ where the other was interrupted. What a job must do to survive a machine that va
 
 N                steps to add up (required)
 STEP_SECONDS     how long one step takes (default 1)
+SUM_SPEED        how fast this node computes: a step takes STEP_SECONDS / SUM_SPEED (default 1; see sum.mjs)
 CHECKPOINT_PATH  directory of the checkpoints (default: CHECKPOINT_DIR, else ./checkpoints)
 OUTPUT_PATH      directory of the output (default: OUTPUT_DIR, else ./output)
 SUM_LOG          a file that gets a line of JSON per event, to be judged by others (optional)
@@ -30,6 +31,10 @@ stop_signal = None
 def main():
     steps = read_number("N", None, int)
     step_seconds = read_number("STEP_SECONDS", 1.0, float)
+    speed = read_number("SUM_SPEED", 1.0, float)
+    if speed == 0:
+        print("SUM_SPEED must be a number above 0", file=sys.stderr)
+        sys.exit(2)
     checkpoints = Path(os.environ.get("CHECKPOINT_PATH") or os.environ.get("CHECKPOINT_DIR") or "./checkpoints")
     output = Path(os.environ.get("OUTPUT_PATH") or os.environ.get("OUTPUT_DIR") or "./output")
     checkpoints.mkdir(parents=True, exist_ok=True)
@@ -47,7 +52,7 @@ def main():
             say(f"{stop_signal.name}: leaving after step {step}")
             sys.exit(128 + stop_signal)  # as shells do
         started = time.monotonic()
-        time.sleep(step_seconds)  # the work; since Python 3.5 a handled signal does not cut it short
+        time.sleep(step_seconds / speed)  # the work; since Python 3.5 a handled signal does not cut it short
         step += 1
         total += step
         record("step", step, total, round((time.monotonic() - started) * 1000))

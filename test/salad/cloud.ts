@@ -3,8 +3,9 @@ import { randomUUID } from "node:crypto";
 import { Accounts } from "./accounts.ts";
 import { Faults } from "./faults.ts";
 import { Groups } from "./groups.ts";
+import type { Hardware } from "./hardware.ts";
 import { Instances } from "./instances.ts";
-import { type Line, Machines } from "./machines.ts";
+import { Machines } from "./machines.ts";
 import type { PaceSource } from "./pace.ts";
 import { PerMinute } from "./per-minute.ts";
 import { Tokens } from "./tokens.ts";
@@ -15,7 +16,9 @@ export interface CloudOptions {
   /** Machines that there are. (Default: as many as are asked for.) */
   machines?: number;
   /** Of a machine that joins. */
-  line?: () => Line;
+  hardware?: () => Hardware;
+  /** From a group's start until its image is stored: so long it is `pending`, and nothing is allocated. (Default: at once.) */
+  preparingMs?: () => number;
   /** Requests that a key may make; Salad's is 240. (Default: no limit.) */
   requestsPerMinute?: number;
   /** (Default: the system's clock.) */
@@ -42,8 +45,8 @@ export interface Cloud {
 export function createCloud(options: CloudOptions = {}): Cloud {
   const nowMs = options.nowMs ?? Date.now;
   const newId = options.newId ?? randomUUID;
-  const groups = new Groups();
-  const machines = new Machines({ limit: options.machines, newId, line: options.line });
+  const groups = new Groups(options.preparingMs);
+  const machines = new Machines({ limit: options.machines, newId, hardware: options.hardware });
   return {
     accounts: new Accounts(),
     groups,

@@ -92,6 +92,8 @@ export interface Group {
   updatedMs: number;
   /** Of the last start; of the creation before the first. */
   startedMs: number;
+  /** When its image is stored, after that start. */
+  preparedMs: number;
   stoppedMs: number;
 }
 
@@ -102,6 +104,12 @@ function usualPriority({ gpu_classes }: NewGroup["container"]["resources"]): Gro
 
 export class Groups {
   readonly #groups: Group[] = [];
+  readonly #preparingMs: () => number;
+
+  /** `preparingMs`: from a start until the image is stored; asked for each. (Default: at once.) */
+  constructor(preparingMs: () => number = () => 0) {
+    this.#preparingMs = preparingMs;
+  }
 
   all(): readonly Group[] {
     return this.#groups;
@@ -145,6 +153,7 @@ export class Groups {
       createdMs: nowMs,
       updatedMs: nowMs,
       startedMs: nowMs,
+      preparedMs: nowMs + (given.autostart_policy ? this.#preparingMs() : 0),
       stoppedMs: nowMs,
     };
     this.#groups.push(group);
@@ -174,6 +183,7 @@ export class Groups {
   start(group: Group, nowMs: number): void {
     group.stopped = false;
     group.startedMs = nowMs;
+    group.preparedMs = nowMs + this.#preparingMs();
     group.updatedMs = nowMs;
   }
 

@@ -91,7 +91,7 @@ export class Instances {
 
   /** Whether the group's image is stored, so that instances may be allocated. */
   isPrepared(group: Group): boolean {
-    return this.#nowMs() >= this.#preparedMs(group);
+    return this.#nowMs() >= group.preparedMs;
   }
 
   /** When something happens by itself next; null: nothing will. */
@@ -106,7 +106,7 @@ export class Instances {
       ...this.#groups
         .all()
         .filter(({ stopped }) => !stopped)
-        .map((group) => this.#preparedMs(group))
+        .map(({ preparedMs }) => preparedMs)
         .filter((preparedMs) => preparedMs > nowMs),
     ].filter(Number.isFinite);
     return times.length === 0 ? null : Math.min(...times);
@@ -217,10 +217,6 @@ export class Instances {
 
   #newPace(): Pace {
     return { ...atOnce, ...(typeof this.#pace === "function" ? this.#pace() : this.#pace) };
-  }
-
-  #preparedMs(group: Group): number {
-    return group.startedMs + (typeof this.#pace === "function" ? 0 : (this.#pace.preparingMs ?? 0));
   }
 
   #groupOf(instance: Instance): Group {

@@ -1,18 +1,13 @@
 /** The nodes: strangers' PCs. As many as are asked for, or a fixed number. */
 import { randomUUID } from "node:crypto";
+import { type Hardware, usualHardware } from "./hardware.ts";
 
 /** A node that was reallocated away from stays out of that organization's pool for so long. */
 const exclusionMs = 48 * 3_600_000;
 
-/** The line of a home computer, in Mbit/s. */
-export interface Line {
-  downMbps: number;
-  upMbps: number;
-}
-
 interface Machine {
   id: string;
-  line: Line;
+  hardware: Hardware;
   /** The instance that it runs. */
   instanceId: string | null;
   /** By organization. */
@@ -24,22 +19,20 @@ export interface MachineSource {
   limit?: number | undefined;
   /** (Default: random UUIDs.) */
   newId?: (() => string) | undefined;
-  /** Of a machine that joins. (Default: the median of what was measured on SaladCloud.) */
-  line?: (() => Line) | undefined;
+  /** Of a machine that joins, asked once; it keeps it. (Default: `usualHardware`.) */
+  hardware?: (() => Hardware) | undefined;
 }
-
-const medianLine: Line = { downMbps: 659, upMbps: 281 };
 
 export class Machines {
   readonly #machines: Machine[] = [];
   readonly #limit: number;
   readonly #newId: () => string;
-  readonly #line: () => Line;
+  readonly #hardware: () => Hardware;
 
-  constructor({ limit, newId, line }: MachineSource = {}) {
+  constructor({ limit, newId, hardware }: MachineSource = {}) {
     this.#limit = limit ?? Number.POSITIVE_INFINITY;
     this.#newId = newId ?? randomUUID;
-    this.#line = line ?? (() => medianLine);
+    this.#hardware = hardware ?? (() => usualHardware);
   }
 
   /** A free machine for that instance; null when there is none. */
@@ -52,8 +45,8 @@ export class Machines {
     return machine.id;
   }
 
-  lineOf(machineId: string): Line {
-    return this.#find(machineId).line;
+  hardwareOf(machineId: string): Hardware {
+    return this.#find(machineId).hardware;
   }
 
   /** The machine runs another instance from now on: one was restarted on it. */
@@ -78,7 +71,7 @@ export class Machines {
     if (this.#machines.length >= this.#limit) return null;
     const machine: Machine = {
       id: this.#newId(),
-      line: this.#line(),
+      hardware: this.#hardware(),
       instanceId: null,
       excludedUntilMs: new Map(),
     };

@@ -1,7 +1,5 @@
-/** How long things take on the simulated SaladCloud, in milliseconds. */
+/** How long things take an instance on the simulated SaladCloud, in milliseconds. */
 export interface Pace {
-  /** From a group's start until its image is stored: the group is `pending`. */
-  preparingMs: number;
   allocatingMs: number;
   downloadingMs: number;
   creatingMs: number;
@@ -12,7 +10,6 @@ export interface Pace {
 }
 
 export const atOnce: Pace = {
-  preparingMs: 0,
   allocatingMs: 0,
   downloadingMs: 0,
   creatingMs: 0,
@@ -20,5 +17,5 @@ export const atOnce: Pace = {
   livesMs: Number.POSITIVE_INFINITY,
 };
 
-/** One for all, or drawn anew for each instance; of a drawn one `preparingMs` says nothing, since that is the group's. */
+/** One for all, or drawn anew for each instance. */
 export type PaceSource = Partial<Pace> | (() => Partial<Pace>);

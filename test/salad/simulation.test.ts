@@ -43,7 +43,6 @@ async function askImds(id: string, method: string, path: string, body?: unknown)
 
 describe("how a group runs", () => {
   const pace = {
-    preparingMs: 1000,
     allocatingMs: 100,
     downloadingMs: 100,
     creatingMs: 100,
@@ -51,7 +50,7 @@ describe("how a group runs", () => {
   };
 
   test("from pending by deploying to running, and stopped while its instances still stop", async () => {
-    const controls = await start({ pace });
+    const controls = await start({ pace, preparingMs: () => 1000 });
     await controls.addGroup({ organization: "acme", name: "gg", replicas: 2 });
     const counts = { allocating_count: 0, creating_count: 0, running_count: 0, stopping_count: 0 };
     const expectState = async (status: string, of: Partial<typeof counts>) =>

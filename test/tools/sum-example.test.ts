@@ -74,6 +74,16 @@ describe.each(languages)("examples/sum in $name", ({ command, script, present })
     expect(existsSync(join(workdir, "output/sum.json"))).toBe(false);
   });
 
+  it.skipIf(!present)("takes its time on a slow node", async () => {
+    expect(await run({ N: "2", STEP_SECONDS: "0.02", SUM_SPEED: "0.1" })).toBe(0);
+    for (const { ms } of events().filter(({ event }) => event === "step")) {
+      // A timer may be early by one.
+      expect(ms).toBeGreaterThanOrEqual(199);
+    }
+    expect(await run({ N: "2", SUM_SPEED: "0" })).toBe(2);
+    expect(await run({ N: "2", SUM_SPEED: "fast" })).toBe(2);
+  });
+
   it.skipIf(!present)("refuses to start without a usable N", async () => {
     expect(await run({})).toBe(2);
     expect(await run({ N: "many" })).toBe(2);

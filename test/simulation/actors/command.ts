@@ -29,7 +29,8 @@ export class Command {
     const step = (doneMs: number, savingMs: number): void => {
       if (!this.#running) return;
       const nextMs = Math.min(work.totalMs, failsAtMs, doneMs + world.scenario.checkpointEveryMs);
-      machine.after(savingMs + Math.max(1, nextMs - doneMs), () => {
+      const workMs = pace?.workMs(machine, nextMs - doneMs) ?? nextMs - doneMs;
+      machine.after(savingMs + Math.max(1, workMs), () => {
         if (!this.#running) return;
         pace?.reached(machine, nextMs);
         const failed = nextMs >= failsAtMs;

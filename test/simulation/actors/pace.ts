@@ -13,6 +13,8 @@ export interface Pace {
   commandStartMs(machine: Machine): number;
   /** Until the command, that now runs, works on the job; what it does before that is its own affair. */
   warmUpMs(machine: Machine): number;
+  /** How long that machine is at work that takes `ms` at speed 1. */
+  workMs(machine: Machine, ms: number): number;
   /** What the command loses by saving, per checkpoint. */
   saveMs: number;
   uploadMs(machine: Machine): number;

@@ -1,5 +1,5 @@
-/** How long machines stay, and over which lines: as recorded, or as SaladCloud's documentation says. */
-import type { Line } from "../../salad/machines.ts";
+/** Which machines there are and how long they stay: as recorded, or as SaladCloud's documentation says. */
+import { type Hardware, type Line, measuredLines, speedAt } from "../../salad/hardware.ts";
 import { hour } from "../scenario.ts";
 import type { TracedJob } from "../traces/trace-file.ts";
 import type { Random } from "../world/random.ts";
@@ -9,22 +9,19 @@ export interface Churn {
   name: string;
   /** From when an instance runs until its machine vanishes; infinite: it outlives everything. */
   lifeMs(random: Random): number;
-  line(random: Random): Line;
+  hardware(random: Random): Hardware;
 }
+
+/** No recording tells speeds. */
+const speed = (random: Random) => speedAt(random.next());
 
 /** 182 interruptions in 168 hours of 100 instances. */
 const documentedMeanMs = 92 * hour;
-/** Measured on SaladCloud: the slowest tenth, the median, the fastest tenth; each as likely as the next. */
-const documentedLines: readonly Line[] = [
-  { downMbps: 150, upMbps: 39 },
-  { downMbps: 659, upMbps: 281 },
-  { downMbps: 868, upMbps: 734 },
-];
 
 export const documentedChurn: Churn = {
   name: "no recording: an interruption every 92 h of an instance on average",
   lifeMs: (random) => random.exponential(documentedMeanMs),
-  line: (random) => random.pick(documentedLines),
+  hardware: (random) => ({ line: random.pick(measuredLines), speed: speed(random) }),
 };
 
 /**
@@ -49,7 +46,7 @@ export function recordedChurn(jobs: readonly TracedJob[]): Churn {
       }
       return Number.POSITIVE_INFINITY;
     },
-    line: (random) => random.pick(lines),
+    hardware: (random) => ({ line: random.pick(lines), speed: speed(random) }),
   };
 }
 

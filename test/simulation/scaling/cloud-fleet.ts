@@ -4,8 +4,8 @@
  */
 import { timings } from "../../../worker-agent/src/timings.ts";
 import type { Cloud } from "../../salad/cloud.ts";
+import type { Hardware } from "../../salad/hardware.ts";
 import type { Instance, InstanceEnd, InstanceWatcher } from "../../salad/instances.ts";
-import type { Line } from "../../salad/machines.ts";
 import { Agent } from "../actors/agent.ts";
 import { Machine } from "../actors/machine.ts";
 import type { Pace } from "../actors/pace.ts";
@@ -28,7 +28,7 @@ interface Node {
   instance: Instance;
   machine: Machine;
   agent: Agent;
-  line: Line;
+  hardware: Hardware;
   savedAtMs: number;
   doneMs: number;
 }
@@ -42,6 +42,8 @@ export class CloudFleet implements InstanceWatcher, Pace {
   readonly saveMs = saveMs;
   /** What SaladCloud bills. */
   runningMs = 0;
+  /** Work that there was time for while it was billed: each moment at its node's speed. */
+  capacityMs = 0;
   /** From the moment that an instance is asked for. */
   allocatedMs = 0;
   interruptions = 0;
@@ -67,8 +69,8 @@ export class CloudFleet implements InstanceWatcher, Pace {
     const { schedule } = this.#world;
     const machine = new Machine(instance.machineId, schedule, this.#random.fork());
     machine.instanceId = instance.id;
-    const line = this.#cloud.machines.lineOf(machine.id);
-    const node = { instance, machine, line, savedAtMs: Number.NaN, doneMs: 0 } as Node;
+    const hardware = this.#cloud.machines.hardwareOf(machine.id);
+    const node = { instance, machine, hardware, savedAtMs: Number.NaN, doneMs: 0 } as Node;
     this.#byMachine.set(machine, node);
     node.agent = new Agent(this.#world, machine, `agent-${instance.id}`, 1, () => false);
     this.#nodes.set(instance.id, node);
@@ -101,15 +103,18 @@ export class CloudFleet implements InstanceWatcher, Pace {
     const sinceMs = this.#runningSinceMs.get(instance.id);
     if (sinceMs === undefined) return;
     this.#runningSinceMs.delete(instance.id);
-    this.runningMs += this.#world.schedule.nowMs - sinceMs;
+    const billedMs = this.#world.schedule.nowMs - sinceMs;
+    this.runningMs += billedMs;
+    this.capacityMs += billedMs * this.#cloud.machines.hardwareOf(instance.machineId).speed;
   }
 
   #kill(node: Node, losses: Losses): void {
-    const { instance, machine, agent, savedAtMs, doneMs } = node;
+    const { instance, machine, agent, hardware, savedAtMs, doneMs } = node;
     for (const jobId of agent.holds) {
       losses.attempts++;
       // It got to work there; what is not uploaded is lost.
-      const reachedMs = Number.isNaN(savedAtMs) ? 0 : doneMs + this.#world.schedule.nowMs - savedAtMs;
+      const sinceMs = this.#world.schedule.nowMs - savedAtMs;
+      const reachedMs = Number.isNaN(savedAtMs) ? 0 : doneMs + sinceMs * hardware.speed;
       losses.workMs += Math.max(0, reachedMs - this.#world.storage.work(jobId).storedMs);
     }
     machine.die();
@@ -186,7 +191,7 @@ export class CloudFleet implements InstanceWatcher, Pace {
   }
 
   commandStartMs(machine: Machine): number {
-    return transferMs(this.#lineOf(machine).downMbps);
+    return transferMs(this.#hardwareOf(machine).line.downMbps);
   }
 
   warmUpMs(): number {
@@ -194,13 +199,17 @@ export class CloudFleet implements InstanceWatcher, Pace {
   }
 
   uploadMs(machine: Machine): number {
-    return transferMs(this.#lineOf(machine).upMbps);
+    return transferMs(this.#hardwareOf(machine).line.upMbps);
   }
 
-  #lineOf(machine: Machine): Line {
+  workMs(machine: Machine, ms: number): number {
+    return ms / this.#hardwareOf(machine).speed;
+  }
+
+  #hardwareOf(machine: Machine): Hardware {
     const node = this.#byMachine.get(machine);
     if (!node) throw new Error(`${machine.id} runs nothing`);
-    return node.line;
+    return node.hardware;
   }
 
   reached(machine: Machine, doneMs: number): void {

@@ -5,7 +5,7 @@ import type { Random } from "../world/random.ts";
 export interface PlannedJob {
   id: string;
   submittedMs: number;
-  /** On a machine that is never interrupted, downloads and uploads aside. */
+  /** On a machine of speed 1 that is never interrupted, downloads and uploads aside. */
   workMs: number;
 }
 

@@ -12,8 +12,13 @@ export function dayTable(reports: readonly DayReport[]): string[] {
   const rows: [string, (report: DayReport) => string][] = [
     ["jobs done", ({ done, jobs }) => `${done} of ${jobs}`],
     ["replica-hours, running (billed)", ({ runningMs }) => hours(runningMs)],
-    ["least possible", (report) => hours(leastMs(report))],
-    ["billed / least possible", (report) => (report.runningMs / leastMs(report)).toFixed(2)],
+    ["mean speed of the billed machines", ({ meanSpeed }) => meanSpeed.toFixed(3)],
+    ["least possible: every machine at speed 1", (report) => hours(leastMs(report))],
+    ["least possible at that mean speed", (report) => hours(leastMs(report) / report.meanSpeed)],
+    [
+      "billed / least possible at it",
+      (report) => ((report.runningMs * report.meanSpeed) / leastMs(report)).toFixed(2),
+    ],
     ["replica-hours since allocation", ({ allocatedMs }) => hours(allocatedMs)],
     ["most replicas", ({ mostReplicas }) => String(mostReplicas)],
     [

@@ -7,6 +7,7 @@ import type { ScalingGroup } from "../../../src/scaling/ports.ts";
 import { Scaler } from "../../../src/scaling/scaler.ts";
 import { type Cloud, createCloud } from "../../salad/cloud.ts";
 import { statusOf } from "../../salad/group-calls.ts";
+import type { Hardware } from "../../salad/hardware.ts";
 import { LocalDesk } from "../../scaling/local-desk.ts";
 import { insertJob } from "../actors/insert-job.ts";
 import { type Assembled, assemble } from "../assemble.ts";
@@ -66,8 +67,13 @@ export interface DayReport {
   policy: Policy;
   jobs: number;
   done: number;
+  /** Of all jobs, on machines of speed 1. */
   workMs: number;
   runningMs: number;
+  /** Of what was billed, by its time. */
+  meanSpeed: number;
+  /** In the order in which they joined: the same for each policy, which may need more or fewer of them. */
+  machines: Hardware[];
   allocatedMs: number;
   takenAway: Losses;
   interrupted: Losses;
@@ -93,12 +99,17 @@ export async function simulateDay(options: DayOptions): Promise<DayReport> {
   const verdict = new Verdict(() => schedule.nowMs, options.tell);
   const plan = planDay(random.fork(), startMs, options.bursts);
   const paceRandom = random.fork();
-  const lineRandom = random.fork();
+  const hardwareRandom = random.fork();
+  const machines: Hardware[] = [];
   let serial = 0;
   const cloud = createCloud({
     nowMs: () => schedule.nowMs,
     newId: () => `${policy}-${++serial}`,
-    line: () => churn.line(lineRandom),
+    hardware: () => {
+      const drawn = churn.hardware(hardwareRandom.fork());
+      machines.push(drawn);
+      return drawn;
+    },
     pace: () => ({
       ...drawStartUp(paceRandom),
       livesMs: churn.lifeMs(paceRandom),
@@ -164,11 +175,12 @@ export async function simulateDay(options: DayOptions): Promise<DayReport> {
   world.d1.database.close();
   const jobs = plan.flatMap(({ jobs, late }) => [...jobs, ...late]);
   return {
-    ...{ seed, policy, mostReplicas, mostRequestsPerMinute, zeroAtEnd, actions },
+    ...{ seed, policy, mostReplicas, mostRequestsPerMinute, zeroAtEnd, actions, machines },
     jobs: jobs.length,
     done: [...book.jobs.values()].filter(({ status }) => status === "completed").length,
     workMs: jobs.reduce((sum, { workMs }) => sum + workMs, 0),
     runningMs: nodes.runningMs,
+    meanSpeed: nodes.capacityMs / nodes.runningMs,
     allocatedMs: nodes.allocatedMs,
     takenAway: nodes.takenAway,
     interrupted: nodes.interrupted,

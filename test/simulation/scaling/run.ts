@@ -1,4 +1,5 @@
 /** `npm run simulate -- --scaling`: the day of a seed by the shipped autoscaler, and by the original's policy beside it. */
+import { speedAt } from "../../salad/hardware.ts";
 import { readTraces } from "../traces/trace-file.ts";
 import { documentedChurn, recordedChurn } from "./churn.ts";
 import { simulateDay } from "./day.ts";
@@ -20,7 +21,8 @@ export async function runDay(
     `rule: ${rule.minReplicas} to ${rule.maxReplicas} replicas, ${rule.jobsPerReplica} job each, idle threshold ${rule.idleThresholdSeconds} s, scale-down cooldown ${rule.scaleDownCooldown} s (ours alone)`,
     `machines: ${churn.name}`,
     `start-up as documented: half of the instances run after 10 minutes, 80 % after 20, 90 % after 40, all after 80`,
-    `least possible = sum of the jobs' own run times / jobs per replica: no start-up, no download, no idle or lost moment`,
+    `speeds: 1 is that GPU at its best; half of the machines at ${speedAt(0.5)} or above, the slowest tenth at ${speedAt(0.1)} and below (assumed)`,
+    `least possible = sum of the jobs' run times at speed 1 / jobs per replica: no start-up, no download, no idle or lost moment; at a mean speed: divided by it`,
     "",
     ...dayTable([shipped, kelpie]),
     "",

@@ -3,10 +3,11 @@
  * 10 minutes, 80 % after 20, 90 % after 40, all after about 80. Drawn along straight lines between these points; the first at 2 minutes is ours.
  */
 import type { Pace } from "../../salad/pace.ts";
+import { type Quantiles, quantileAt } from "../../salad/quantiles.ts";
 import { minute } from "../scenario.ts";
 import type { Random } from "../world/random.ts";
 
-const points: readonly [share: number, minutes: number][] = [
+const minutes: Quantiles = [
   [0, 2],
   [0.5, 10],
   [0.8, 20],
@@ -19,13 +20,7 @@ const allocatingShare = 0.2;
 const creatingShare = 0.05;
 
 export function startUpMs(share: number): number {
-  for (const [i, [upper, toMinutes]] of points.entries()) {
-    const below = points[i - 1];
-    if (!below || share > upper) continue;
-    const [lower, fromMinutes] = below;
-    return (fromMinutes + ((share - lower) / (upper - lower)) * (toMinutes - fromMinutes)) * minute;
-  }
-  return (points.at(-1)?.[1] ?? 0) * minute;
+  return quantileAt(minutes, share) * minute;
 }
 
 export function drawStartUp(random: Random): Pick<Pace, "allocatingMs" | "downloadingMs" | "creatingMs"> {

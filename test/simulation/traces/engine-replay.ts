@@ -192,6 +192,11 @@ class Record implements Pace {
     return this.#of(machine).stay.warm ? 0 : this.#known.checksMs;
   }
 
+  /** A step of the recorded jobs was a minute by the clock, wherever it ran. */
+  workMs(_machine: Machine, ms: number): number {
+    return ms;
+  }
+
   uploadMs(machine: Machine): number {
     return uploadMs(this.#known, this.#of(machine).stay.upMbps);
   }
