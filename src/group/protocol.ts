@@ -49,9 +49,9 @@ export interface Renewal {
   commandStarted?: boolean;
   /** Checkpoints or steps of this attempt so far. */
   progress?: number;
-  /** The newest that the command told of itself; absent or null: nothing new. A hint, as the next: kept in memory. */
+  /** The newest that the command told of itself; absent or null: nothing new. A hint: kept in memory. */
   progressReport?: Progress | null;
-  /** The command has ended and final uploads go on. */
+  /** The command has ended and final uploads go on; absent: as told before. */
   uploading?: boolean;
 }
 
@@ -139,10 +139,7 @@ export interface AgentStatus {
 export interface HeldJob {
   jobId: string;
   attempt: number;
-  /**
-   * Its final uploads go on, or may: for as long as the holder has not renewed in this life of the object (a term at most),
-   * nobody knows. Whoever takes its node away loses them.
-   */
+  /** Its command has ended and final uploads go on: whoever takes its node away loses what is all but done. */
   uploading: boolean;
 }
 

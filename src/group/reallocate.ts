@@ -51,14 +51,18 @@ function toldLately({ machines, ports }: GroupContext, machineId: string): strin
   return told && told.doneMs === null && nowMs - told.toldMs < repeatMs ? told.reason : null;
 }
 
-/** Machines that were told to go, could not, and are still here. */
+/** Machines that were told to go, could not, and are still here; not while final uploads of theirs go on. */
 export function stillHere(ctx: GroupContext, agents: readonly AgentStatus[]): BadMachine[] {
   const open = ctx.machines.reallocations(ctx.ports.nowMs()).filter(({ doneMs }) => doneMs === null);
   return open.flatMap(({ machineId, reason, toldMs }) => {
     const here = agents.filter(
       (agent) => agent.machineId === machineId && agent.seenMs >= toldMs + patienceMs,
     );
-    if (here.length === 0) return [];
+    // Work that is all but done: its end comes within minutes, or its lease's.
+    const isUploading = agents.some(
+      (agent) => agent.machineId === machineId && agent.jobs.some(({ uploading }) => uploading),
+    );
+    if (here.length === 0 || isUploading) return [];
     const instanceIds = [...new Set(here.flatMap(({ instanceId }) => instanceId ?? []))];
     return [{ machineId, reason, toldMs, instanceIds, jobs: here.flatMap(({ jobs }) => jobs) }];
   });

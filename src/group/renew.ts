@@ -37,7 +37,7 @@ function renewHeld(ctx: GroupContext, caller: Caller): RenewAnswer | null {
     commandStarted: caller.commandStarted ?? false,
     progress: caller.progress ?? 0,
     progressReport: caller.progressReport ?? null,
-    uploading: caller.uploading ?? false,
+    uploading: caller.uploading ?? null,
   });
   return { status: "running", leaseSeconds: row.termMs / 1000 };
 }
@@ -102,6 +102,7 @@ function adoptHolder(ctx: GroupContext, caller: Caller, standing: Standing): Ren
     progress: 0,
     extended: false,
     webhook: standing.has_webhook === 1,
+    uploading: false,
   });
   ctx.armAlarm(nowMs + termMs);
   ctx.ports.log({

@@ -270,4 +270,16 @@ describe("a machine that was told and is still here", () => {
       { machineId: "m1", jobs: [{ jobId: "a", attempt: 1, uploading: false }] },
     ]);
   });
+
+  test("is not named while final uploads of its go on", async () => {
+    const world = await told();
+    world.addJob("a", { heartbeat_interval: 150 });
+    const held = must(await world.claim("m1"));
+    await running(world, held, 310);
+    expect(await world.engine.badMachines(key)).toHaveLength(1);
+    await world.renew(held, { uploading: true });
+    expect(await world.engine.badMachines(key)).toEqual([]);
+    await world.renew(held, { uploading: false });
+    expect(await world.engine.badMachines(key)).toHaveLength(1);
+  });
 });
