@@ -108,8 +108,11 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
 }
 
 /** Whether the machine may be about to lose its instance (grant-hold.ts). */
-function isHeld({ hold, rows, ports }: GroupContext, request: ClaimRequest): boolean {
-  return hold.refuses(request, () => rows.isBusy(request.machineId), ports.nowMs());
+export function isHeld(
+  { hold, rows, ports }: GroupContext,
+  agent: { machineId: string; instanceId?: string | null },
+): boolean {
+  return hold.refuses(agent, () => rows.isBusy(agent.machineId), ports.nowMs());
 }
 
 async function repeatClaim(ctx: GroupContext, row: LeaseRow, request: ClaimRequest): Promise<ClaimAnswer> {

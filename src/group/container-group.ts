@@ -18,7 +18,7 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const { storage } = ctx;
-    this.#sockets = new Sockets(ctx);
+    this.#sockets = new Sockets(ctx, (agent) => this.#engine.mayClaim(agent));
     this.#engine = new Engine({
       d1: d1Port(env.DB),
       sql: { exec: (sql, ...params: SqlValue[]) => storage.sql.exec(sql, ...params).toArray() },

@@ -6,7 +6,7 @@ import { heldIntervals } from "../domain/lease.ts";
 import { afterEnd } from "./after-end.ts";
 import { nextAlarmMs, onAlarm } from "./alarm.ts";
 import { cancel, purge } from "./cancel.ts";
-import { claim } from "./claim.ts";
+import { claim, isHeld } from "./claim.ts";
 import { ClosedJobs } from "./closed-jobs.ts";
 import { type GroupContext, openRetryMs } from "./context.ts";
 import { GrantHold } from "./grant-hold.ts";
@@ -35,6 +35,8 @@ export class Engine implements protocol.GroupApi {
   #alarmMs: number | null = null;
   /** When it was last told that nobody takes the jobs that come. */
   #unattendedToldMs = Number.NEGATIVE_INFINITY;
+  /** Jobs that came while all idle agents were held: their wakes reached nobody. */
+  #addedInHold = 0;
   /** Claims under way by claim id: a repeat joins instead of taking a second job. */
   readonly #claims = new Map<string, Promise<protocol.ClaimAnswer>>();
 
@@ -125,6 +127,7 @@ export class Engine implements protocol.GroupApi {
     this.#ctx.head.noteAdded(priority);
     this.#ports.agents?.wake(count);
     const nowMs = this.#ports.nowMs();
+    if (this.#ctx.hold.choosing(nowMs) !== null) this.#addedInHold += count;
     if (nowMs - this.#unattendedToldMs < unattendedEveryMs) return { unattended: false };
     const unattended = await this.#isUnattended(key, nowMs, sockets);
     if (unattended) this.#unattendedToldMs = nowMs;
@@ -158,8 +161,16 @@ export class Engine implements protocol.GroupApi {
     pending: number,
   ): Promise<boolean> {
     const narrowed = this.#ctx.hold.narrow(operationId, instances, untilMs, this.#ports.nowMs());
-    if (narrowed && pending > 0) this.#ports.agents?.wake(pending);
-    return narrowed;
+    if (!narrowed) return false;
+    const waiting = pending + this.#addedInHold;
+    this.#addedInHold = 0;
+    if (waiting > 0) this.#ports.agents?.wake(waiting);
+    return true;
+  }
+
+  /** Whether a claim of that agent would not be refused for a hold. */
+  mayClaim(agent: { machineId: string; instanceId: string | null }): boolean {
+    return !isHeld(this.#ctx, agent);
   }
 
   async #isUnattended(key: protocol.GroupKey, nowMs: number, sockets: () => protocol.SocketSeen[]) {

@@ -47,9 +47,15 @@ export class Sockets implements AgentsPort, AgentsApi {
   #agents: Map<WebSocket, AgentState> | null = null;
   /** Wakes that came between an agent's empty claim and its `waiting`. */
   #unmet = { count: 0, untilMs: 0 };
+  readonly #mayClaim: (agent: Pick<AgentState, "machineId" | "instanceId">) => boolean;
 
-  constructor(ctx: DurableObjectState) {
+  /** `mayClaim`: whether a claim of such an agent would not be refused out of hand (grant-hold.ts); else waking it is in vain. */
+  constructor(
+    ctx: DurableObjectState,
+    mayClaim: (agent: Pick<AgentState, "machineId" | "instanceId">) => boolean,
+  ) {
     this.#ctx = ctx;
+    this.#mayClaim = mayClaim;
     this.#drained = new Drained(ctx.storage);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(socketPing, socketPong));
   }
@@ -163,7 +169,7 @@ export class Sockets implements AgentsPort, AgentsApi {
 
   #waits(socket: WebSocket, agent: AgentState, nowMs: number): void {
     this.#keep(socket, agent);
-    if (this.#unmet.count > 0 && nowMs <= this.#unmet.untilMs && !this.#drained.has(agent.machineId)) {
+    if (this.#unmet.count > 0 && nowMs <= this.#unmet.untilMs && this.#mayWork(agent)) {
       this.#unmet.count--;
       this.#wakeOne(socket, nowMs);
       return;
@@ -176,7 +182,11 @@ export class Sockets implements AgentsPort, AgentsApi {
   }
 
   #mayWake(agent: AgentState): boolean {
-    return agent.waitingSinceMs !== null && !this.#drained.has(agent.machineId);
+    return agent.waitingSinceMs !== null && this.#mayWork(agent);
+  }
+
+  #mayWork(agent: AgentState): boolean {
+    return !this.#drained.has(agent.machineId) && this.#mayClaim(agent);
   }
 
   #wakeOne(socket: WebSocket, nowMs: number): boolean {

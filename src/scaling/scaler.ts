@@ -13,6 +13,8 @@ import { settle, settlingMs, stepDown, stepUp } from "./step.ts";
 
 /** A decision waits no longer for requests of its own. */
 const patienceMs = 30_000;
+/** One after a submission: the platform ends what goes on for 30 s after the answer, and the minute's pass comes anyway. */
+const afterAnswerMs = 8_000;
 /** Jobs come in bursts: what is decided for the first shall count them all. */
 const burstMs = 2_000;
 
@@ -36,7 +38,7 @@ export class Scaler {
     await sleep(burstMs);
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null || queue.rule.paused === 1) return null;
-    return await this.#decide(queue, "submission", nowMs() + patienceMs);
+    return await this.#decide(queue, "submission", nowMs() + afterAnswerMs);
   }
 
   /** `dryRun`: tells what it would do, and does nothing. Null: there is no such rule. */
@@ -138,6 +140,7 @@ export class Scaler {
         ...standing,
         salads: looked.group,
         facts,
+        choice,
       });
       const decision: Decision = {
         ...current,
@@ -160,7 +163,7 @@ export class Scaler {
   async #settleOpen(standing: Parameters<typeof settle>[0], status: string, replicas: number): Promise<void> {
     const hold = await standing.group.grantHold(keyOf(standing.queue.rule));
     if (hold === null) return;
-    await settle(standing, hold.operationId, { replicas: status === "stopped" ? 0 : replicas });
+    await settle(standing, hold.operationId, { replicas: isAtRest(status) ? 0 : replicas });
   }
 
   #salad(what: "look" | "act", untilMs: number): SaladPort {

@@ -5,7 +5,7 @@
 import type { ScalingAction } from "../contract/index.ts";
 import { beginStep, type Direction, revertStep } from "../db/scaling/steps.ts";
 import type { Statement } from "../db/statement.ts";
-import { decideScaling, isAtRest, type ScalingFacts } from "../domain/scaling.ts";
+import { decideScaling, isAtRest, type ScalingChoice, type ScalingFacts } from "../domain/scaling.ts";
 import type { SaladAnswer, SaladGroup, SaladInstance } from "../salad/client.ts";
 import { keyOf, placeOf, type Queue, why } from "./look.ts";
 import type { SaladPort, ScalingGroup, ScalingPorts } from "./ports.ts";
@@ -24,6 +24,8 @@ export interface Standing {
   queue: Queue;
   salads: SaladGroup;
   facts: ScalingFacts;
+  /** What follows from these facts. */
+  choice: ScalingChoice;
   /** Whether the turn is still ours, for its whole length from now on. */
   keepTurn(): Promise<boolean>;
 }
@@ -45,8 +47,8 @@ export interface Outcome {
 
 /** More instances, or the first ones of a group that is stopped. */
 export async function stepUp(standing: Standing): Promise<Outcome> {
-  const { salad, queue, salads, facts } = standing;
-  const { step, wanted, replicas, reason } = decideScaling(facts);
+  const { salad, queue, salads, choice } = standing;
+  const { step, wanted, replicas, reason } = choice;
   const place = placeOf(queue.rule);
   const action = step === "start" ? "start" : "scale_up";
   const replicasBefore = step === "start" ? 0 : salads.replicas;
@@ -146,7 +148,7 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
  * Whoever cannot be told apart yet is left to the next pass.
  */
 export async function settle(
-  { ports, salad, group, queue }: Omit<Standing, "facts" | "salads" | "keepTurn">,
+  { ports, salad, group, queue }: Omit<Standing, "facts" | "choice" | "salads" | "keepTurn">,
   holdOperationId: string,
   { before = [], replicas }: { before?: readonly SaladInstance[]; replicas: number },
 ): Promise<void> {

@@ -105,6 +105,9 @@ describe("final uploads", () => {
     expect(await jobs(world)).toEqual([{ jobId: "a", attempt: 1, uploading: false }]);
     await world.renew(held, { uploading: true });
     expect(await jobs(world)).toMatchObject([{ uploading: true }]);
+    // A call about storage renews the lease and says nothing of it.
+    await world.renew(held);
+    expect(await jobs(world)).toMatchObject([{ uploading: true }]);
     await world.settle(held, "completed");
     expect(await jobs(world)).toEqual([]);
   });

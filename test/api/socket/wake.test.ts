@@ -180,3 +180,27 @@ test("a ping is heard: it keeps a socket that says nothing else", async () => {
   await line.submit();
   expect(await line.agent("m1").next()).toEqual(wake);
 });
+
+test("who is held while a scale-in is chosen is not woken, but another; those who stay are, once it is known who goes", async () => {
+  const line = await lineOf("m1", "m2", "m3");
+  await line.submit();
+  expect(await line.agent("m1").next()).toEqual(wake);
+  await claim(line.group, "m1");
+  const key = { userId: user.id, containerGroupId: line.group };
+  const group = stubOf(user.id, line.group);
+  line.agent("m1").say("waiting");
+  await expect.poll(line.waiting).toEqual(["m2", "m3", "m1"]);
+
+  await group.holdGrants(key, "step", Date.now() + 60_000);
+  // Only who has a lease gets another one now.
+  await line.submit();
+  expect(await line.agent("m1").next()).toEqual(wake);
+  await line.submit();
+  expect(await line.wakes()).toEqual([2, 0, 0]);
+
+  // That it takes m2 is known; nothing waited when the step was decided.
+  const instances = [{ machineId: "m2", instanceId: "i2" }];
+  await group.narrowHold(key, "step", { instances, untilMs: Date.now() + 60_000 }, 0);
+  expect(await line.agent("m3").next()).toEqual(wake);
+  expect(await line.wakes()).toEqual([2, 0, 1]);
+});
