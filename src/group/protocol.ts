@@ -172,16 +172,11 @@ export interface AddedAnswer {
   unattended: boolean;
 }
 
-/** A machine that was told to go at least 5 minutes before it was last heard of. */
+/** A machine that was told to go at least 5 minutes before it was last heard of. It may run jobs, but uploads none's last files. */
 export interface BadMachine {
   machineId: string;
   /** For people. */
   reason: string;
-  toldMs: number;
-  /** Its container instances that name themselves: what SaladCloud reallocates. */
-  instanceIds: string[];
-  /** Leases that it holds: an exchange interrupts these. */
-  jobs: HeldJob[];
 }
 
 export interface GroupApi {
