@@ -8,7 +8,7 @@ import { posix } from "node:path";
 const layers = [
   ["contract"],
   ["domain"],
-  ["env", "db", "http"],
+  ["env", "db", "http", "log"],
   ["webhooks"],
   ["group", "storage", "salad"],
   ["middleware", "scaling"],

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { JobStatus } from "./job.ts";
 import { limits } from "./limits.ts";
-import { ScalingAction } from "./scaling.ts";
+import { ScalingDecision } from "./scaling.ts";
 import { Id, wholeNumber } from "./text.ts";
 import { Time } from "./time.ts";
 
@@ -51,14 +51,13 @@ export const GroupSummary = GroupPause.extend({
       idle_threshold_seconds: z.int().describe("Seconds for which a job that has ended still counts"),
       updated: Time.describe("When the rule was last changed"),
       paused: z.boolean().describe("The rule changes nothing for now"),
-      last_decision: z
-        .object({
-          at: Time.describe("When it was made"),
-          action: ScalingAction.describe("What was done, or tried"),
-          replicas_after: z.int().nullable().describe("Replicas from then on; null: as before, or not known"),
-          reason: z.string().describe("Why, in words"),
-          error: z.string().nullable().describe("What went wrong; null: nothing"),
-        })
+      last_decision: ScalingDecision.pick({
+        at: true,
+        action: true,
+        replicas_after: true,
+        reason: true,
+        error: true,
+      })
         .nullable()
         .describe("The last decision that changed something or failed; null: there was none"),
     })

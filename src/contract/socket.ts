@@ -21,7 +21,8 @@ export type SocketQuery = z.infer<typeof SocketQuery>;
 /**
  * - `wake`: there may be work: claim. Sent once for each `waiting`.
  * - `ended`: that attempt's lease has ended: renew at once, whose answer alone counts.
- * - `reallocate`: ask SaladCloud for another node, with this reason, once nothing runs here any more.
+ * - `reallocate`: ask SaladCloud for another node, with this reason, once nothing runs here any more. A machine that is still there after 5 minutes
+ *   may be exchanged by the API whatever it runs, last uploads excepted.
  * - `drain`: claim no more, finish what runs. `resume`: claim again. One of them is the first message of each socket.
  */
 export const ServerMessage = z.discriminatedUnion("type", [

@@ -76,6 +76,7 @@ export async function claim(ctx: GroupContext, key: GroupKey, request: ClaimRequ
       progress: 0,
       extended: false,
       webhook: candidate.webhook,
+      uploading: false,
     };
     ctx.rows.insert(row);
     ctx.armAlarm(nowMs + openRetryMs);

@@ -106,5 +106,6 @@ export function barringRow(write: EndWrite): LeaseRow {
     flushedMs: write.nowMs,
     extended: false,
     webhook: write.webhook,
+    uploading: false,
   };
 }

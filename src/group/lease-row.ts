@@ -36,6 +36,8 @@ export interface LeaseRow {
   extended: boolean;
   /** The job has a webhook; null in a row from before this was kept: not known. */
   webhook: boolean | null;
+  /** The holder has told that the command has ended and final uploads go on. */
+  uploading: boolean;
   /** Not stored. Absent: its holder has not been heard in this life of the object. */
   hints?: Hints;
 }
@@ -44,14 +46,12 @@ export interface LeaseRow {
 export interface Hints {
   /** The newest that the command told of itself in this attempt. */
   progress: ToldProgress | null;
-  /** The command has ended and final uploads go on. */
-  uploading: boolean;
 }
 
 /** In the order of `valuesOf`. */
 export const leaseColumns = `job_id, attempt, phase, op_id, ending, claim_id, machine_id, instance_id, token, interval_ms, term_ms,
   base_heartbeats, beats, granted_ms, expires_ms, acknowledged_ms, renewed_ms, flushed_ms,
-  command_started_ms, progress, extended, webhook`;
+  command_started_ms, progress, extended, webhook, uploading`;
 
 export function valuesOf(row: LeaseRow): SqlValue[] {
   return [
@@ -77,6 +77,7 @@ export function valuesOf(row: LeaseRow): SqlValue[] {
     row.progress,
     row.extended ? 1 : 0,
     row.webhook === null ? null : Number(row.webhook),
+    row.uploading ? 1 : 0,
   ];
 }
 
@@ -104,5 +105,6 @@ export function leaseFromRecord(record: SqlRecord): LeaseRow {
     flushedMs: record.flushed_ms as number,
     extended: record.extended === 1,
     webhook: record.webhook === null ? null : record.webhook === 1,
+    uploading: record.uploading === 1,
   };
 }

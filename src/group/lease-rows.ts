@@ -33,7 +33,7 @@ export interface ToldByRenewal {
   /** Checkpoints or steps so far. */
   progress: number;
   progressReport: Progress | null;
-  /** Whether its command has ended and final uploads go on; null: not told, as it was. */
+  /** Null: nothing said, as by the calls under a lease that are no renewals of their own. */
   uploading: boolean | null;
 }
 
@@ -177,7 +177,8 @@ export class LeaseRows {
       row.acknowledgedMs === null ||
       row.extended ||
       (told.commandStarted && row.commandStartedMs === null) ||
-      told.progress > row.progress;
+      told.progress > row.progress ||
+      (told.uploading !== null && told.uploading !== row.uploading);
     if (known?.attempt === attempt && expiresMs <= known.storedUntilMs && !isNews) {
       this.#renewed.set(jobId, { ...known, renewedMs: nowMs, expiresMs });
       return;
@@ -188,7 +189,8 @@ export class LeaseRows {
     this.#sql.exec(
       `UPDATE leases SET expires_ms = ?6, renewed_ms = ?1, beats = beats + 1, extended = 0,
          acknowledged_ms = COALESCE(acknowledged_ms, ?1),
-         command_started_ms = COALESCE(command_started_ms, CASE WHEN ?4 THEN ?1 END), progress = MAX(progress, ?5)
+         command_started_ms = COALESCE(command_started_ms, CASE WHEN ?4 THEN ?1 END), progress = MAX(progress, ?5),
+         uploading = COALESCE(?7, uploading)
        WHERE job_id = ?2 AND attempt = ?3 AND phase = 'held'`,
       nowMs,
       jobId,
@@ -196,6 +198,7 @@ export class LeaseRows {
       told.commandStarted ? 1 : 0,
       told.progress,
       storedUntilMs,
+      told.uploading === null ? null : Number(told.uploading),
     );
     if (row.token !== null) this.#renewed.set(jobId, { attempt, renewedMs: nowMs, expiresMs, storedUntilMs });
   }
@@ -203,9 +206,8 @@ export class LeaseRows {
   /** Touches memory only when there is something new. */
   #hint({ jobId, attempt, hints }: LeaseRow, nowMs: number, told: ToldByRenewal): void {
     const progress = newestProgress(hints?.progress ?? null, told.progressReport, nowMs);
-    const uploading = told.uploading ?? hints?.uploading ?? false;
-    if (hints && hints.progress === progress && hints.uploading === uploading) return;
-    this.#hints.set(jobId, { attempt, progress, uploading });
+    if (hints && hints.progress === progress) return;
+    this.#hints.set(jobId, { attempt, progress });
   }
 
   /** `held` → `ending`: from here on no renewal is accepted, and nothing but the operation's outcome moves the row. */

@@ -22,7 +22,10 @@ const schema = [
 ];
 
 /** What tables made by an earlier version lack. */
-const laterColumns = [{ table: "leases", column: "webhook", type: "INTEGER" }];
+const laterColumns = [
+  { table: "leases", column: "webhook", type: "INTEGER" },
+  { table: "leases", column: "uploading", type: "INTEGER" },
+];
 
 /** Makes what is missing, in a new object or in one of an earlier version. */
 export function makeLeaseTables(sql: SqlPort): void {

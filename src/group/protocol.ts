@@ -49,9 +49,9 @@ export interface Renewal {
   commandStarted?: boolean;
   /** Checkpoints or steps of this attempt so far. */
   progress?: number;
-  /** The newest that the command told of itself; absent or null: nothing new. A hint, as the next: kept in memory. */
+  /** The newest that the command told of itself; absent or null: nothing new. A hint: kept in memory. */
   progressReport?: Progress | null;
-  /** The command has ended and final uploads go on. */
+  /** The command has ended and final uploads go on; absent: as told before. */
   uploading?: boolean;
 }
 
@@ -139,10 +139,7 @@ export interface AgentStatus {
 export interface HeldJob {
   jobId: string;
   attempt: number;
-  /**
-   * Its final uploads go on, or may: for as long as the holder has not renewed in this life of the object (a term at most),
-   * nobody knows. Whoever takes its node away loses them.
-   */
+  /** Its command has ended and final uploads go on: whoever takes its node away loses what is all but done. */
   uploading: boolean;
 }
 
@@ -175,16 +172,11 @@ export interface AddedAnswer {
   unattended: boolean;
 }
 
-/** A machine that was told to go at least 5 minutes before it was last heard of. */
+/** A machine that was told to go at least 5 minutes before it was last heard of. It may run jobs, but uploads none's last files. */
 export interface BadMachine {
   machineId: string;
   /** For people. */
   reason: string;
-  toldMs: number;
-  /** Its container instances that name themselves: what SaladCloud reallocates. */
-  instanceIds: string[];
-  /** Leases that it holds: an exchange interrupts these. */
-  jobs: HeldJob[];
 }
 
 export interface GroupApi {

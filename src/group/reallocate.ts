@@ -5,6 +5,7 @@
 import { readBetterElsewhere } from "../db/leases/better-elsewhere.ts";
 import { judgeMachine, patienceMs, repeatMs } from "../domain/reallocation.ts";
 import type { GroupContext } from "./context.ts";
+import type { Reallocation } from "./machines.ts";
 import type { AgentStatus, BadMachine } from "./protocol.ts";
 
 /** Why this machine, which has just failed this job, shall ask for its exchange; null: it need not. */
@@ -51,15 +52,14 @@ function toldLately({ machines, ports }: GroupContext, machineId: string): strin
   return told && told.doneMs === null && nowMs - told.toldMs < repeatMs ? told.reason : null;
 }
 
-/** Machines that were told to go, could not, and are still here. */
-export function stillHere(ctx: GroupContext, agents: readonly AgentStatus[]): BadMachine[] {
-  const open = ctx.machines.reallocations(ctx.ports.nowMs()).filter(({ doneMs }) => doneMs === null);
-  return open.flatMap(({ machineId, reason, toldMs }) => {
-    const here = agents.filter(
-      (agent) => agent.machineId === machineId && agent.seenMs >= toldMs + patienceMs,
-    );
-    if (here.length === 0) return [];
-    const instanceIds = [...new Set(here.flatMap(({ instanceId }) => instanceId ?? []))];
-    return [{ machineId, reason, toldMs, instanceIds, jobs: here.flatMap(({ jobs }) => jobs) }];
-  });
+/** Machines that were told to go, could not, and are still here; not while final uploads of theirs go on. */
+export function stillHere({ machines, ports }: GroupContext, agents: readonly AgentStatus[]): BadMachine[] {
+  const open = machines.reallocations(ports.nowMs()).filter(({ doneMs }) => doneMs === null);
+  const isDue = ({ machineId, toldMs }: Reallocation) => {
+    const its = agents.filter((agent) => agent.machineId === machineId);
+    // Work that is all but done: its end comes within minutes, or its lease's.
+    const isUploading = its.some(({ jobs }) => jobs.some(({ uploading }) => uploading));
+    return !isUploading && its.some(({ seenMs }) => seenMs >= toldMs + patienceMs);
+  };
+  return open.filter(isDue).map(({ machineId, reason }) => ({ machineId, reason }));
 }

@@ -53,6 +53,7 @@ async function adopt(ctx: GroupContext, jobIds: string[]): Promise<string[]> {
       progress: 0,
       extended: false,
       webhook: record.has_webhook === 1,
+      uploading: false,
     });
     ctx.armAlarm(nowMs + termMs);
     adopted.push(record.id);

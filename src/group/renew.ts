@@ -102,6 +102,7 @@ function adoptHolder(ctx: GroupContext, caller: Caller, standing: Standing): Ren
     progress: 0,
     extended: false,
     webhook: standing.has_webhook === 1,
+    uploading: false,
   });
   ctx.armAlarm(nowMs + termMs);
   ctx.ports.log({

@@ -46,9 +46,8 @@ export function agentsOf(seen: {
     if (lease.machineId === null) continue;
     const agent = agentOf(lease.machineId, lease.instanceId, lease.renewedMs ?? lease.grantedMs);
     agent.knowsManaged ||= lease.token !== null;
-    // One that nobody has acknowledged has nothing to upload yet.
-    const uploading = lease.hints?.uploading ?? lease.acknowledgedMs !== null;
-    agent.jobs.push({ jobId: lease.jobId, attempt: lease.attempt, uploading });
+    const { jobId, attempt, uploading } = lease;
+    agent.jobs.push({ jobId, attempt, uploading });
   }
   for (const socket of seen.sockets) {
     const agent = agentOf(socket.machineId, socket.instanceId, socket.seenMs);

@@ -1,3 +1,5 @@
+import { type Severity, writeLog } from "../log.ts";
+
 /** Every event that the API logs, by name. One JSON line each: Workers Logs indexes its fields. Never a secret. */
 export type LogEvent =
   /** Salad's API did not tell whether a container group exists; the rule for it was not made. */
@@ -23,19 +25,10 @@ export type LogEvent =
   /** The database failed in the middle of a long page of jobs; the client got part of it and a broken connection. */
   | "list_broken_off";
 
-export type Severity = "info" | "warning" | "error";
-
 /** Writes one line to the console's level of that severity. */
 export function log(severity: Severity, event: LogEvent, facts: Record<string, unknown>): void {
-  writers[severity](JSON.stringify({ severity, event, ...facts }));
+  writeLog({ severity, event, ...facts });
 }
-
-// Looked up at each call, so that a test can listen or silence.
-const writers: Record<Severity, (line: string) => void> = {
-  info: (line) => console.info(line),
-  warning: (line) => console.warn(line),
-  error: (line) => console.error(line),
-};
 
 /** An error with its causes, as plain data. */
 export function describeError(error: unknown): unknown {

@@ -17,6 +17,10 @@ const patienceMs = 30_000;
 const afterAnswerMs = 8_000;
 /** Jobs come in bursts: what is decided for the first shall count them all. */
 const burstMs = 2_000;
+/** After a step for a submission: a burst of some seconds is asked for whole, since nobody tells of its later jobs. */
+const restOfBurstMs = 8_000;
+/** Where the first look took longer, the platform might end the second one in the middle: the minute's pass makes it. */
+const quickMs = 6_000;
 
 export class Scaler {
   readonly #ports: ScalingPorts;
@@ -31,11 +35,25 @@ export class Scaler {
     return await passOver(this.#ports, (queue, untilMs) => this.#decide(queue, "cron", untilMs));
   }
 
-  /** Jobs were added to a queue that nobody works at. Only ever steps up. */
+  /**
+   * Jobs were added to a queue that nobody works at. Only ever steps up; after a step it looks once more, some seconds later. Answers with the
+   * first decision.
+   */
   async submitted(key: GroupKey): Promise<Decision | null> {
     if (this.#ports.salad === null) return null;
-    const { d1, sleep, nowMs } = this.#ports;
+    const { sleep, nowMs } = this.#ports;
+    const startMs = nowMs();
     await sleep(burstMs);
+    const first = await this.#lookAfterSubmission(key);
+    const hasStepped = first !== null && first.action !== "none" && first.error === null;
+    if (!hasStepped || nowMs() - startMs > quickMs) return first;
+    await sleep(restOfBurstMs);
+    await this.#lookAfterSubmission(key);
+    return first;
+  }
+
+  async #lookAfterSubmission(key: GroupKey): Promise<Decision | null> {
+    const { d1, nowMs } = this.#ports;
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null || queue.rule.paused === 1) return null;
     return await this.#decide(queue, "submission", nowMs() + afterAnswerMs);

@@ -1,6 +1,7 @@
 import { d1Port } from "../db/prepare.ts";
 import { type Bindings, configOf } from "../env.ts";
 import { groupAt } from "../group/address.ts";
+import { writeLog } from "../log.ts";
 import * as client from "../salad/client.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { deskOf } from "./salad-desk.ts";
@@ -19,7 +20,7 @@ export function scalingPorts(env: Bindings): ScalingPorts {
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     random: () => Math.random(),
     operationId: () => crypto.randomUUID(),
-    log: (event) => writers[event.severity](JSON.stringify(event)),
+    log: writeLog,
   };
 }
 
@@ -34,9 +35,3 @@ function saladPort(access: client.SaladAccess): SaladPort {
     readQuota: (organization) => client.readQuota(access, organization),
   };
 }
-
-const writers = {
-  info: (line: string) => console.info(line),
-  warning: (line: string) => console.warn(line),
-  error: (line: string) => console.error(line),
-};

@@ -1,4 +1,5 @@
 import { d1Port } from "../db/prepare.ts";
+import { writeLog } from "../log.ts";
 import type { StoragePorts } from "./ports.ts";
 import { r2Bucket } from "./r2-bucket.ts";
 
@@ -9,12 +10,6 @@ export function workerPorts(env: Env): StoragePorts {
     bucket: r2Bucket(env.CHECKPOINTS),
     nowMs: () => Date.now(),
     operationId: () => crypto.randomUUID(),
-    log: (event) => writers[event.severity](JSON.stringify(event)),
+    log: writeLog,
   };
 }
-
-const writers = {
-  info: (line: string) => console.info(line),
-  warning: (line: string) => console.warn(line),
-  error: (line: string) => console.error(line),
-};

@@ -1,5 +1,6 @@
 import { d1Port } from "../db/prepare.ts";
 import { type Bindings, configOf } from "../env.ts";
+import { writeLog } from "../log.ts";
 import type { WebhookPorts } from "./ports.ts";
 import { post } from "./post.ts";
 
@@ -14,12 +15,6 @@ export function webhookPorts(env: Bindings): WebhookPorts {
     operationId: () => crypto.randomUUID(),
     signingKey,
     privateAllowed: privateWebhooks,
-    log: (event) => writers[event.severity](JSON.stringify(event)),
+    log: writeLog,
   };
 }
-
-const writers = {
-  info: (line: string) => console.info(line),
-  warning: (line: string) => console.warn(line),
-  error: (line: string) => console.error(line),
-};

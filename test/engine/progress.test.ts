@@ -112,11 +112,16 @@ describe("final uploads", () => {
     expect(await jobs(world)).toEqual([]);
   });
 
-  test("may go on, after an eviction, until the holder has renewed", async () => {
+  test("go on across calls that say nothing of them and across lives of the object, until a renewal says otherwise", async () => {
     const { world, held } = await worldWithHolder();
+    await world.renew(held, { uploading: true });
+    await world.renew(held);
+    expect(await jobs(world)).toMatchObject([{ uploading: true }]);
     world.restart();
     expect(await jobs(world)).toMatchObject([{ uploading: true }]);
     await world.renew(held);
+    expect(await jobs(world)).toMatchObject([{ uploading: true }]);
+    await world.renew(held, { uploading: false });
     expect(await jobs(world)).toMatchObject([{ uploading: false }]);
   });
 

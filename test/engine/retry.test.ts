@@ -114,6 +114,21 @@ describe("bans", () => {
     expect(await world.claim("free")).toMatchObject({ jobId: "a" });
   });
 
+  test("asking again and again for a job that is closed to all writes once in half a minute", async () => {
+    const world = new World();
+    world.addJob("a", { max_failures: 10 });
+    await failOn(world, "m1");
+    await world.claim("m1");
+    const before = world.objectWrites;
+    const writes: number[] = [];
+    for (let asked = 0; asked < 6; asked++) {
+      await world.advance(10_000);
+      await world.claim("m1");
+      writes.push(world.objectWrites - before);
+    }
+    expect(writes).toEqual([0, 0, 1, 1, 1, 2]);
+  });
+
   test("after a restart of the object nobody is taken for absent at once", async () => {
     const world = new World();
     world.addJob("a", { max_failures: 10 });

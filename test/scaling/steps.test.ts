@@ -204,6 +204,26 @@ describe("downwards", () => {
     expect(world.history).toEqual(["stop 2→0", "start 0→1"]);
   });
 
+  test("of a group that has succeeded meanwhile all who were there are going, as of one that is stopped", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(2);
+    // Neither the stop's answer nor what became of it was seen: the hold stands open.
+    let isAsked = false;
+    world.salad.faultOf = (call) => {
+      isAsked ||= call === "stopGroup";
+      return isAsked ? { answer: unanswered } : undefined;
+    };
+    await world.scaler.pass();
+    expect(await world.engine.grantHold(key)).not.toBeNull();
+    world.salad.faultOf = () => undefined;
+    world.salad.state = "succeeded";
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect(await world.engine.grantHold(key)).toBeNull();
+    world.jobs(1);
+    expect([await world.claimAt("m1"), await world.claimAt("m2")]).toEqual([null, null]);
+  });
+
   test("busy instances that Salad would take first are not risked", async () => {
     const world = new ScalingWorld();
     world.salad.run(4);
@@ -402,6 +422,48 @@ describe("who decides", () => {
     Object.assign(world.salad, { state: "stopped", instances: [] });
     world.ports.sleep = async () => world.jobs(2);
     expect(await world.scaler.submitted(key)).toMatchObject({ action: "start", replicasAfter: 3 });
+  });
+});
+
+describe("after a submission", () => {
+  test("jobs that come within some seconds of the first step are asked for as well; once, and only after a step", async () => {
+    const world = new ScalingWorld();
+    Object.assign(world.salad, { state: "stopped" });
+    const slept: number[] = [];
+    world.ports.sleep = async (ms) => {
+      slept.push(ms);
+      world.nowMs += ms;
+      world.jobs(2);
+    };
+    await world.scaler.submitted(key);
+    expect(world.history).toEqual(["start 0→2", "scale_up 2→4"]);
+    expect(slept).toEqual([2_000, 8_000]);
+    world.salad.run(10);
+    await world.scaler.submitted(key);
+    expect(slept).toEqual([2_000, 8_000, 2_000]);
+  });
+
+  test("a first look that took long is the only one", async () => {
+    const world = new ScalingWorld();
+    Object.assign(world.salad, { state: "stopped" });
+    world.jobs(1);
+    world.salad.meanwhile = (call) => {
+      if (call === "startGroup") world.nowMs += 5_000;
+    };
+    const beganMs = world.nowMs;
+    expect(await world.scaler.submitted(key)).toMatchObject({ action: "start" });
+    expect(world.nowMs - beganMs).toBe(7_000);
+  });
+
+  test("a turn at Salad's API is not waited for past what the platform lets go on after an answer", async () => {
+    const world = new ScalingWorld();
+    Object.assign(world.salad, { state: "stopped" });
+    world.jobs(1);
+    // 20 s of rest.
+    for (let refused = 0; refused < 3; refused++) await world.desk.exhausted();
+    const beganMs = world.nowMs;
+    expect(await world.scaler.submitted(key)).toMatchObject({ action: "none", trouble: "untried" });
+    expect(world.nowMs - beganMs).toBeLessThan(10_000);
   });
 });
 
