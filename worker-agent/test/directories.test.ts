@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -148,4 +150,27 @@ test("a directory with outputs aside inside cannot be left behind before they ar
   expect(left).toBe(false);
   await aside.remove();
   await leaving;
+});
+
+test("a directory that a job left read-only or closed is emptied for the next one, also where the agent is not root", () => {
+  const { root } = setup();
+  const path = join(root, "data");
+  const text = `
+    import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+    import { makeEmpty } from ${JSON.stringify(new URL("../src/directories.ts", import.meta.url).href)};
+    const path = ${JSON.stringify(path)};
+    mkdirSync(path + "/cache/closed/inner", { recursive: true });
+    for (const name of ["/cache/package", "/cache/closed/inner/file"]) writeFileSync(path + name, "");
+    chmodSync(path + "/cache/closed", 0);
+    chmodSync(path + "/cache", 0o555);
+    chmodSync(path, 0o555);
+    await makeEmpty(path, { workdir: "/nowhere", stateFile: "/nowhere/state.json" });
+    console.log(JSON.stringify(readdirSync(path)));
+  `;
+  chmodSync(root, 0o777);
+  // Root may remove everything.
+  const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", text], { encoding: "utf8", ...user });
+  expect(child.stderr).not.toContain("EACCES");
+  expect(JSON.parse(child.stdout)).toEqual([]);
 });
