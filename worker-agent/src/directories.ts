@@ -68,6 +68,16 @@ export async function emptyIfThere(path: string, guard: DirectoryGuard): Promise
   await clearContents(Buffer.from(real));
 }
 
+/** Removes a directory of our own with all that is in it. */
+export async function removeDirectory(path: string): Promise<void> {
+  const remove = () => rm(path, { recursive: true, force: true });
+  await remove().catch(async (error) => {
+    if (!isClosed(error)) throw error;
+    await openDirectories(Buffer.from(path));
+    await remove();
+  });
+}
+
 /** The real path that this one has, or would have once it is made. Makes nothing, and never throws. */
 export async function realPathOf(path: string): Promise<string> {
   try {
@@ -110,8 +120,7 @@ async function clearContents(directory: Buffer): Promise<void> {
   try {
     await removeContents(directory);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EACCES" && code !== "EPERM") throw error;
+    if (!isClosed(error)) throw error;
     await openDirectories(directory);
     await removeContents(directory);
   }
@@ -129,6 +138,11 @@ async function removeContents(directory: Buffer): Promise<void> {
       await clearContents(path);
     }
   }
+}
+
+function isClosed(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EACCES" || code === "EPERM";
 }
 
 /** Lets their owner into the directory and all below it, as far as that is up to us; what remains closed is told by the removal. */
