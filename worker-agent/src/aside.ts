@@ -8,7 +8,7 @@ import { cp, lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import type { UploadRule } from "../../src/contract/index.ts";
-import { contains, realPathOf } from "./directories.ts";
+import { contains, realPathOf, removeDirectory } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { type OutputDirectory, takeInLinks } from "./link-contents.ts";
 import { ownName } from "./transfer/object-key.ts";
@@ -65,12 +65,14 @@ export class Asides {
     const reals = new Map<UploadRule, string>();
     const removed = Promise.withResolvers<void>();
     const remove = async () => {
-      for (const { aside } of moves) {
-        await rm(aside, { recursive: true, force: true });
-        this.#active.delete(aside);
+      try {
+        for (const { aside } of moves) await removeDirectory(aside);
+      } finally {
+        // What remains is in nobody's way: it is cleared with the directory that holds it.
+        for (const { aside } of moves) this.#active.delete(aside);
+        for (const release of holds) await release();
+        removed.resolve();
       }
-      for (const release of holds) await release();
-      removed.resolve();
     };
     try {
       for (const rule of rules) {

@@ -2,7 +2,7 @@
  * Directories of jobs: made and emptied before each job and emptied after it, so that no job sees another's files. A
  * job names them, so this refuses every one whose clearing would harm more than a job.
  */
-import { mkdir, readdir, realpath, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, realpath, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join, relative, sep } from "node:path";
 
@@ -68,6 +68,16 @@ export async function emptyIfThere(path: string, guard: DirectoryGuard): Promise
   await clearContents(Buffer.from(real));
 }
 
+/** Removes a directory of our own with all that is in it. */
+export async function removeDirectory(path: string): Promise<void> {
+  const remove = () => rm(path, { recursive: true, force: true });
+  await remove().catch(async (error) => {
+    if (!isClosed(error)) throw error;
+    await openDirectories(Buffer.from(path));
+    await remove();
+  });
+}
+
 /** The real path that this one has, or would have once it is made. Makes nothing, and never throws. */
 export async function realPathOf(path: string): Promise<string> {
   try {
@@ -105,7 +115,18 @@ function refuseHarmful(named: string, real: string, guard: DirectoryGuard): void
 
 const separator = Buffer.from(sep);
 
+/** What may not be removed as it is may be ours all the same: caches of packages are made read-only. */
 async function clearContents(directory: Buffer): Promise<void> {
+  try {
+    await removeContents(directory);
+  } catch (error) {
+    if (!isClosed(error)) throw error;
+    await openDirectories(directory);
+    await removeContents(directory);
+  }
+}
+
+async function removeContents(directory: Buffer): Promise<void> {
   // As bytes: names need not be UTF-8, and one that is misread would stay for the next job to find.
   for (const name of await readdir(directory, { encoding: "buffer" })) {
     const path = Buffer.concat([directory, separator, name]);
@@ -116,5 +137,19 @@ async function clearContents(directory: Buffer): Promise<void> {
       if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
       await clearContents(path);
     }
+  }
+}
+
+function isClosed(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EACCES" || code === "EPERM";
+}
+
+/** Lets their owner into the directory and all below it, as far as that is up to us; what remains closed is told by the removal. */
+async function openDirectories(directory: Buffer): Promise<void> {
+  await chmod(directory, 0o700).catch(() => undefined);
+  const entries = await readdir(directory, { encoding: "buffer", withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    if (entry.isDirectory()) await openDirectories(Buffer.concat([directory, separator, entry.name]));
   }
 }

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import type { StopSignal } from "../../src/contract/index.ts";
 import { pause, unlessAborted } from "./pause.ts";
 import { type FamilyHead, ProcessFamily } from "./process-family.ts";
@@ -17,6 +17,9 @@ const lookEveryMs = 250;
 
 /** When memory runs out, the kernel shall take the command and leave the agent, which tells of it. */
 const commandOomScore = "500";
+
+/** The node is out of processes, memory or files. */
+const nodeErrnos = ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"];
 
 export interface CommandExit {
   /** Null when a signal ended it. */
@@ -74,13 +77,22 @@ export async function startCommand(settings: CommandSettings): Promise<Start> {
   } catch (error) {
     settings.output?.failed();
     const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (code === "ENOENT" && isGone(settings.workdir)) {
+      const reason = `the command could not be started: the working directory ${settings.workdir} is gone`;
+      return { ok: false, exitCode: 126, fault: "node", reason };
+    }
     return {
       ok: false,
       exitCode: code === "ENOENT" ? 127 : 126,
-      fault: ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(code) ? "node" : "job",
+      fault: nodeErrnos.includes(code) ? "node" : "job",
       reason: `the command could not be started: ${(error as Error).message}`,
     };
   }
+}
+
+/** An earlier job may have removed it; the system would say then that the command is not there. */
+function isGone(workdir: string): boolean {
+  return statSync(workdir, { throwIfNoEntry: false }) === undefined;
 }
 
 function spawned(child: ChildProcess): Promise<void> {

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -148,4 +150,55 @@ test("a directory with outputs aside inside cannot be left behind before they ar
   expect(left).toBe(false);
   await aside.remove();
   await leaving;
+});
+
+/** What this program text prints as its only line, run by somebody who is not root: root may remove everything. */
+function printedWithoutRoot(root: string, text: string): unknown {
+  chmodSync(root, 0o777);
+  const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", text], {
+    encoding: "utf8",
+    ...user,
+  });
+  expect(child.stderr).not.toContain("EACCES");
+  return JSON.parse(child.stdout);
+}
+
+const source = (name: string) => JSON.stringify(new URL(`../src/${name}`, import.meta.url).href);
+
+test("a directory that a job left read-only or closed is emptied for the next one, also where the agent is not root", () => {
+  const { root } = setup();
+  const text = `
+    import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+    import { makeEmpty } from ${source("directories.ts")};
+    const path = ${JSON.stringify(join(root, "data"))};
+    mkdirSync(path + "/cache/closed/inner", { recursive: true });
+    for (const name of ["/cache/package", "/cache/closed/inner/file"]) writeFileSync(path + name, "");
+    chmodSync(path + "/cache/closed", 0);
+    chmodSync(path + "/cache", 0o555);
+    chmodSync(path, 0o555);
+    await makeEmpty(path, { workdir: "/nowhere", stateFile: "/nowhere/state.json" });
+    console.log(JSON.stringify(readdirSync(path)));
+  `;
+  expect(printedWithoutRoot(root, text)).toEqual([]);
+});
+
+test("outputs with a read-only directory in them are removed after their upload, and are in nobody's way", () => {
+  const { root } = setup();
+  const text = `
+    import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+    import { Asides } from ${source("aside.ts")};
+    const root = ${JSON.stringify(root)};
+    mkdirSync(root + "/data/out/model/cache", { recursive: true });
+    writeFileSync(root + "/data/out/model/cache/file", "");
+    chmodSync(root + "/data/out/model/cache", 0o555);
+    const asides = new Asides({ take: async () => async () => undefined });
+    const rule = { bucket: "b", prefix: "", local_path: root + "/data/out", direction: "upload" };
+    const signal = new AbortController().signal;
+    const aside = await asides.move([rule], { workdir: root, jobId: "job", signal, onPassedOver() {} });
+    await aside.remove().catch((error) => console.error(error));
+    const inTheWay = await asides.isInside(root + "/data");
+    console.log(JSON.stringify({ left: readdirSync(root + "/data"), inTheWay }));
+  `;
+  expect(printedWithoutRoot(root, text)).toEqual({ left: ["out"], inTheWay: false });
 });

@@ -83,3 +83,10 @@ test("a command that cannot be started is told as a shell would tell it", async 
     fault: "job",
   });
 });
+
+test("a working directory that is gone is the node's trouble and not the job's", async () => {
+  const workdir = mkdtempSync(join(tmpdir(), "kelpie-process-"));
+  rmSync(workdir, { recursive: true });
+  const start = await startCommand({ ...program(""), environment: {}, workdir });
+  expect(start).toMatchObject({ ok: false, fault: "node", reason: expect.stringContaining(workdir) });
+});
