@@ -9,7 +9,8 @@
  * Where this ends: agents in different containers that share a volume do not see each other's processes.
  */
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { chmod, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { contains } from "./directories.ts";
@@ -95,10 +96,15 @@ export class DirectoryLocks {
   }
 }
 
-/** None when it was released meanwhile. */
-async function pathsIn(file: string): Promise<string[]> {
+/** None when it was released meanwhile, or is no file of ours: a job that puts a pipe in its place must not make us wait for a writer. */
+async function pathsIn(path: string): Promise<string[]> {
   try {
-    return JSON.parse(await readFile(file, "utf8"));
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      return (await file.stat()).isFile() ? JSON.parse(await file.readFile("utf8")) : [];
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

@@ -1,5 +1,5 @@
 /** Agents that share a machine: neither clears what the other one uses. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,6 +51,17 @@ test("a directory in use is refused to another agent, and so is one inside or ar
   await release();
   await (await other.take(["/data"]))();
   expect(readdirSync(place)).toEqual([]);
+});
+
+test("a pipe where a live process's hold would be keeps nobody waiting", async () => {
+  const { place } = setUp();
+  const { holder } = await otherProcess();
+  const other = new DirectoryLocks(log, place, holder);
+  const release = await other.take(["/data"]);
+  const [name = ""] = readdirSync(place);
+  await release();
+  execFileSync("mkfifo", [join(place, name)]);
+  await (await new DirectoryLocks(log, place).take(["/data"]))();
 });
 
 test("what a dead agent held is free, also when its process id has come back", async () => {
