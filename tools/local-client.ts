@@ -5,6 +5,7 @@ import { z } from "zod";
 import {
   AttemptList,
   CheckpointList,
+  GroupStatus,
   Job,
   type JobStatus,
   type JobSubmission,
@@ -23,6 +24,7 @@ export interface Client {
   job(id: string): Promise<Job>;
   /** The newest 1,000. */
   jobs(containerGroupId: string, status?: JobStatus): Promise<Job[]>;
+  group(id: string): Promise<GroupStatus>;
   attempts(id: string): Promise<AttemptList["attempts"]>;
   /** Generations of snapshots, newest first. */
   checkpoints(id: string): Promise<CheckpointList["checkpoints"]>;
@@ -78,6 +80,7 @@ export function clientOf(url: string, key: string): Client {
       if (status !== undefined) query.set("status", status);
       return (await call(z.object({ jobs: z.array(Job) }), `${url}/jobs?${query}`, key)).jobs;
     },
+    group: (id) => call(GroupStatus, `${url}/container-groups/${encodeURIComponent(id)}`, key),
     attempts: async (id) => (await call(AttemptList, `${url}/jobs/${id}/attempts`, key)).attempts,
     checkpoints: async (id) => (await call(CheckpointList, `${url}/jobs/${id}/checkpoints`, key)).checkpoints,
     async file(path) {

@@ -36,6 +36,12 @@ it("jobs come, instances come up, everything is done, and nothing is left", asyn
   expect(verdict.problems, verdict.problems.length > 0 ? said() : "").toEqual([]);
   expect(verdict.lines.join("\n")).toMatch(/jobs completed +4 of 4/);
   expect(verdict.lines.join("\n")).toMatch(/taken by scale-in +[1-9]\d*, 0 of them with a lease/);
+  // Of the seed: that no step was faster than its machine is the verdict's to say.
+  expect(verdict.lines.join("\n")).toMatch(/machines' speeds +0\.\d\d to 0\.\d\d, of [2-9] machines/);
+  expect(told.join("\n")).toMatch(/runs \(speed 0\.\d\d, (39|281|734)↑ (150|659|868)↓ kbit\/s\)/);
+  // Each agent's calls and checkpoints go over its own line.
+  expect(verdict.lines.join("\n")).toMatch(/over their lines +[1-9]\d* kB up, [1-9]\d* kB down/);
   await stage.clear();
+  expect(stage.pids.length).toBeGreaterThan(2);
   expect(stage.pids.filter(isAlive)).toEqual([]);
 }, 300_000);

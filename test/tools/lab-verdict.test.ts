@@ -4,13 +4,15 @@ import type { Attempt, Job } from "../../src/contract/index.ts";
 import { judgeLab, type LabEvidence } from "../../tools/lab/verdict.ts";
 import { sparkline } from "../../tools/lab/view.ts";
 import type { SumEvent } from "../../tools/sum-log.ts";
+import { medianLine } from "../salad/hardware.ts";
 
 const takenMs = Date.parse("2026-01-01T00:10:00.000Z");
 const at = (offsetMs: number) => new Date(takenMs + offsetMs).toISOString();
 const event = (event: SumEvent["event"], step: number, sum: number): SumEvent => ({
-  ...{ time: takenMs, job: "job-1", pid: 1, machine: "m1", ms: 5 },
+  ...{ time: takenMs, job: "job-1", pid: 1, machine: "m1", ms: 100 },
   ...{ event, step, sum },
 });
+const hardware = (speed: number) => new Map([["m1", { speed, line: medianLine }]]);
 const attempt = (fields: Partial<Attempt>): Attempt =>
   ({ number: 1, instance_id: "i1", end: "completed", ended: at(0), ...fields }) as Attempt;
 
@@ -27,6 +29,7 @@ const well: LabEvidence = {
     unreadable: [],
   },
   taken: new Map([["i1", takenMs]]),
+  ...{ hardware: hardware(1), stepSeconds: 0.1, bytes: { up: 1_000, down: 2_400 } },
   ...{ instancesLeft: 0, status: "stopped", interruptions: 0, zombies: 0, agents: 1 },
   ...{ requests: 3, tooMany: 0, bursts: 1, mostReplicas: 1, zeros: 1 },
 };
@@ -48,6 +51,8 @@ describe("what is wrong is said", () => {
     ["1 instances are left at the end", { ...well, instancesLeft: 1 }],
     ["1 bursts did not end with nothing left", { ...well, zeros: 0 }],
     ["SaladCloud refused 2 requests for their number", { ...well, tooMany: 2 }],
+    ["machine m1 computed faster than it can", { ...well, hardware: hardware(0.9) }],
+    ["machine m1 computed faster than it can", { ...well, hardware: new Map() }],
     ["sum-001 has no output", { ...well, jobs: well.jobs.map((job) => ({ ...job, output: undefined })) }],
     [
       "sum-001 steps that nobody computed: 1, 2",
@@ -56,6 +61,12 @@ describe("what is wrong is said", () => {
   ])("%s", (problem, evidence) => {
     expect(judgeLab(evidence).problems).toEqual([problem]);
   });
+});
+
+test("what machines were there, and what passed over their lines, is told", () => {
+  const { lines } = judgeLab(well);
+  expect(lines).toContainEqual(expect.stringMatching(/^machines' speeds +1.00 to 1.00, of 1 machines$/));
+  expect(lines).toContainEqual(expect.stringMatching(/^over their lines +1 kB up, 2 kB down$/));
 });
 
 test("what ended there before it was taken is no loss", () => {

@@ -1,16 +1,15 @@
 /**
  * Real agents in the instances of a simulated SaladCloud: a process each, with the variables that SaladCloud sets and the metadata service of
- * its instance. Taken away it gets SIGTERM, and SIGKILL when its time is over; a machine that vanishes is SIGKILL at once, or a zombie: frozen
- * for a while, then alive for a while beside its replacement.
+ * its instance, on its machine's hardware. Taken away it gets SIGTERM, and SIGKILL when its time is over; a machine that vanishes is SIGKILL at
+ * once, or a zombie: frozen for a while, then alive for a while beside its replacement.
  */
-import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cloud } from "../../test/salad/cloud.ts";
+import type { Hardware } from "../../test/salad/hardware.ts";
 import type { Instance, InstanceEnd, InstanceWatcher } from "../../test/salad/instances.ts";
 import type { Random } from "../../test/simulation/world/random.ts";
-import { type LocalAgent, startLocalAgent } from "../local-agent.ts";
 import type { LocalApi } from "../local-api.ts";
-import { freezeTree, sendSignal } from "../processes/tree.ts";
+import { Container, hardwareInWords } from "./container.ts";
 
 export interface AgentsSettings {
   cloud: Cloud;
@@ -18,7 +17,7 @@ export interface AgentsSettings {
   directory: string;
   logDirectory: string;
   /** Known once the API is up; no instance runs before. */
-  api(): { api: Pick<LocalApi, "url" | "s3Endpoint">; key: string };
+  api(): { api: Pick<LocalApi, "port" | "s3Endpoint">; key: string };
   imdsUrl(instanceId: string): string;
   /** Of machines that vanish. */
   zombieShare: number;
@@ -28,11 +27,8 @@ export interface AgentsSettings {
   tell(text: string): void;
 }
 
-export interface Container {
-  instance: Instance;
-  agent: LocalAgent;
-  state: "running" | "stopping" | "zombie" | "gone";
-}
+/** Ended ones whose last lines are kept. */
+const keptTails = 6;
 
 export class Agents implements InstanceWatcher {
   /** When scale-in began to take an instance away. */
@@ -40,23 +36,48 @@ export class Agents implements InstanceWatcher {
   interruptions = 0;
   zombies = 0;
   started = 0;
+  /** Bytes over the lines of those that have ended. */
+  #upBytes = 0;
+  #downBytes = 0;
+  /** By machine: all that ever ran an agent. */
+  readonly hardware = new Map<string, Hardware>();
+  /** Rejects when one could not be started. */
+  readonly failed: Promise<never>;
+  readonly #fail: (error: unknown) => void;
   readonly #settings: AgentsSettings;
   readonly #containers = new Map<string, Container>();
+  #endedPids: number[] = [];
+  #lastEnded: Container[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
   #over = false;
 
   constructor(settings: AgentsSettings) {
     this.#settings = settings;
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => undefined);
+    this.failed = promise;
+    this.#fail = reject;
   }
 
-  /** Those whose process is there. */
+  /** Those that have not ended. */
   get containers(): Container[] {
     return [...this.#containers.values()].filter(({ state }) => state !== "gone");
   }
 
   /** Of all that there were. */
   get pids(): number[] {
-    return [...this.#containers.values()].map(({ agent }) => agent.pid);
+    const alive = [...this.#containers.values()].map(({ pid }) => pid);
+    return [...this.#endedPids, ...alive.filter((pid) => pid !== undefined)];
+  }
+
+  /** Over the lines of all that there were. */
+  get bytes(): { up: number; down: number } {
+    const sum = { up: this.#upBytes, down: this.#downBytes };
+    for (const { lanes } of this.#containers.values()) {
+      sum.up += lanes.up.bytes;
+      sum.down += lanes.down.bytes;
+    }
+    return sum;
   }
 
   runs(instance: Instance): void {
@@ -65,33 +86,33 @@ export class Agents implements InstanceWatcher {
     const group = cloud.groups.byId(instance.groupId);
     if (!group) return;
     this.started++;
-    const agent = startLocalAgent({
+    const hardware = cloud.machines.hardwareOf(instance.machineId);
+    this.hardware.set(instance.machineId, hardware);
+    const container = new Container({
       ...this.#settings.api(),
-      containerGroupId: group.id,
-      machineId: instance.machineId,
-      // A container's file system is its own.
-      directory: join(directory, instance.id),
+      instance,
+      hardware,
       env: {
         KELPIE_IMDS_URL: imdsUrl(instance.id),
         SALAD_INSTANCE_ID: instance.id,
         SALAD_ORGANIZATION_NAME: group.organization,
         SALAD_PROJECT_NAME: group.project,
       },
-      onLine: (line) => appendFileSync(join(logDirectory, `${instance.id}.log`), `${line}\n`),
+      // A container's file system is its own.
+      directory: join(directory, instance.id),
+      logPath: join(logDirectory, `${instance.id}.log`),
     });
-    const container: Container = { instance, agent, state: "running" };
     this.#containers.set(instance.id, container);
-    tell(`+ ${nameOf(instance)} runs`);
-    agent.exited.then(() => this.#exited(container));
+    tell(`+ ${nameOf(instance)} runs (${hardwareInWords(hardware)})`);
+    container.exited.then(({ byItself }) => this.#exited(container, byItself), this.#fail);
   }
 
   stops(instance: Instance): void {
     const container = this.#containers.get(instance.id);
     if (!container) return;
-    container.state = "stopping";
     this.taken.set(instance.id, Date.now());
     this.#settings.tell(`− ${nameOf(instance)} is taken away`);
-    container.agent.signal("SIGTERM");
+    container.terminate();
   }
 
   ended(instance: Instance, how: InstanceEnd): void {
@@ -106,49 +127,45 @@ export class Agents implements InstanceWatcher {
       }
       this.#settings.tell(`✗ ${nameOf(instance)} vanishes`);
     }
-    this.#kill(container);
+    void container.kill();
   }
 
   /** Ends all that is left. */
   async close(): Promise<void> {
     this.#over = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    await Promise.all([...this.#containers.values()].map(({ agent }) => agent.kill()));
+    await Promise.allSettled([...this.#containers.values()].map((container) => container.kill()));
   }
 
   tails(lines: number): string {
-    return [...this.#containers.values()]
-      .slice(-6)
-      .map(({ instance, agent }) => `--- ${nameOf(instance)} ---\n${agent.tail(lines)}`)
+    return [...this.#lastEnded, ...this.#containers.values()]
+      .slice(-keptTails)
+      .map((container) => `--- ${nameOf(container.instance)} ---\n${container.tail(lines)}`)
       .join("\n");
   }
 
   #haunt(container: Container): void {
     const { frozenMs, zombieMs, tell } = this.#settings;
     this.zombies++;
-    container.state = "zombie";
     tell(`☠ ${nameOf(container.instance)} vanishes, frozen, and will come back as a zombie`);
-    const frozen = freezeTree(container.agent.pid);
-    this.#after(frozenMs, () => {
-      for (const pid of frozen) sendSignal(pid, "SIGCONT");
-    });
-    this.#after(frozenMs + zombieMs, () => this.#kill(container));
+    container.freeze();
+    this.#after(frozenMs, () => container.thaw());
+    this.#after(frozenMs + zombieMs, () => void container.kill());
   }
 
-  #kill(container: Container): void {
-    container.state = "gone";
-    void container.agent.kill();
-  }
-
-  /** By itself: SaladCloud starts the container again. */
-  #exited(container: Container): void {
-    const wasRunning = container.state === "running";
-    container.state = "gone";
-    if (!wasRunning || this.#over) return;
+  #exited(container: Container, byItself: boolean): void {
+    const { instance, lanes, pid } = container;
+    this.#containers.delete(instance.id);
+    this.#upBytes += lanes.up.bytes;
+    this.#downBytes += lanes.down.bytes;
+    if (pid !== undefined) this.#endedPids.push(pid);
+    this.#lastEnded = [...this.#lastEnded, container].slice(-keptTails);
+    if (!byItself || this.#over) return;
+    // SaladCloud starts the container again.
     const { cloud, tell } = this.#settings;
-    tell(`↻ ${nameOf(container.instance)} has ended by itself and is started again`);
-    const instance = cloud.instances.byId(container.instance.id);
-    if (instance) cloud.instances.restart(instance);
+    tell(`↻ ${nameOf(instance)} has ended by itself and is started again`);
+    const there = cloud.instances.byId(instance.id);
+    if (there) cloud.instances.restart(there);
     cloud.instances.reconcile();
   }
 

@@ -4,6 +4,7 @@ export const settings = {
   group: "trainers",
   saladKey: "lab-salad-key",
   /** Seconds where SaladCloud takes minutes. */
+  preparingMs: [300, 1_500],
   allocatingMs: [500, 2_000],
   downloadingMs: [1_000, 6_000],
   creatingMs: [500, 1_500],
@@ -17,6 +18,8 @@ export const settings = {
   frozenMs: 25_000,
   zombieMs: 15_000,
   requestsPerMinute: 240,
+  /** A checkpoint is a request of a kilobyte here, where real ones are megabytes: lines are slower than measured ones by as much. */
+  lineDivisor: 1_000,
   steps: [8, 24],
   stepSeconds: 0.5,
   heartbeatIntervalSeconds: 5,
@@ -28,9 +31,12 @@ export const settings = {
   /** From the end of one burst's work and the group's stop to the next burst. */
   pauseMs: 4_000,
   lookMs: 500,
-  /** Of replicas over time. */
+  /** Of replicas over time, as far back as is shown. */
   looksPerSample: 4,
-  lineEveryMs: 5_000,
+  /** How often the API is asked for counts: for the table of a terminal, for a line elsewhere. */
+  countEveryMs: { table: 2_000, line: 5_000 },
+  /** Jobs that the verdict reads at the same time. */
+  readAtOnce: 8,
   /** From the last burst until everything has ended. */
   deadlineMs: 300_000,
 } as const;

@@ -25,6 +25,7 @@ function fakeApi(accept: (jobs: SubmittedJob[]) => "answers" | "takes half, then
     },
     jobs: async () => accepted,
     job: notAsked,
+    group: notAsked,
     attempts: notAsked,
     checkpoints: notAsked,
     file: notAsked,
