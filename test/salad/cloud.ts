@@ -10,6 +10,9 @@ import type { PaceSource } from "./pace.ts";
 import { PerMinute } from "./per-minute.ts";
 import { Tokens } from "./tokens.ts";
 
+/** What Salad lets a key ask in a minute. */
+export const saladRequestsPerMinute = 240;
+
 export interface CloudOptions {
   /** (Default: everything at once, and machines stay.) */
   pace?: PaceSource;
@@ -19,7 +22,7 @@ export interface CloudOptions {
   hardware?: () => Hardware;
   /** From a group's start until its image is stored: so long it is `pending`, and nothing is allocated. (Default: at once.) */
   preparingMs?: () => number;
-  /** Requests that a key may make; Salad's is 240. (Default: no limit.) */
+  /** Requests that a key may make; Salad's own: `saladRequestsPerMinute`. (Default: no limit.) */
   requestsPerMinute?: number;
   /** (Default: the system's clock.) */
   nowMs?: () => number;

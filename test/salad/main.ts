@@ -1,5 +1,6 @@
 /** `npm run salad -- --port N`: the simulated SaladCloud on this machine, until Ctrl-C, with something in it to begin with. */
 import { commandLine, whole } from "../../tools/command-line.ts";
+import { saladRequestsPerMinute } from "./cloud.ts";
 import { SimulatedSalad } from "./simulated-salad.ts";
 
 const { port } = commandLine("salad", "The simulated SaladCloud on this machine, until Ctrl-C")
@@ -9,14 +10,16 @@ const { port } = commandLine("salad", "The simulated SaladCloud on this machine,
 
 const organization = "acme";
 const key = "local-salad-key";
-const salad = await SimulatedSalad.start({ port }).catch((error: NodeJS.ErrnoException) => {
-  console.error(
-    error.code === "EADDRINUSE"
-      ? `port ${port} is in use: end what listens there, or take another one with --port`
-      : `cannot listen on port ${port}: ${error.message}`,
-  );
-  return process.exit(1);
-});
+const salad = await SimulatedSalad.start({ port, requestsPerMinute: saladRequestsPerMinute }).catch(
+  (error: NodeJS.ErrnoException) => {
+    console.error(
+      error.code === "EADDRINUSE"
+        ? `port ${port} is in use: end what listens there, or take another one with --port`
+        : `cannot listen on port ${port}: ${error.message}`,
+    );
+    return process.exit(1);
+  },
+);
 salad.controls.addOrganization({ name: organization, keys: [key] });
 const group = salad.controls.addGroup({ organization, name: "my-group", replicas: 1 });
 const [instance] = salad.controls.listInstances({ organization });

@@ -17,7 +17,6 @@ export const settings = {
   /** Longer than a lease. */
   frozenMs: 25_000,
   zombieMs: 15_000,
-  requestsPerMinute: 240,
   /** A checkpoint is a request of a kilobyte here, where real ones are megabytes: lines are slower than measured ones by as much. */
   lineDivisor: 1_000,
   steps: [8, 24],

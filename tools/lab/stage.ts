@@ -2,7 +2,7 @@
 import { appendFileSync, cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Cloud } from "../../test/salad/cloud.ts";
+import { type Cloud, saladRequestsPerMinute } from "../../test/salad/cloud.ts";
 import { countsOf, statusOf } from "../../test/salad/group-calls.ts";
 import type { Group } from "../../test/salad/groups.ts";
 import { measuredLines, speedAt } from "../../test/salad/hardware.ts";
@@ -109,7 +109,7 @@ export class LabStage implements Play {
     const agentsRandom = this.#random.fork();
     const hardwareRandom = this.#random.fork();
     const salad: SimulatedSalad = await SimulatedSalad.start({
-      requestsPerMinute: settings.requestsPerMinute,
+      requestsPerMinute: saladRequestsPerMinute,
       preparingMs: () => drawn(settings.preparingMs),
       hardware: () => ({
         speed: speedAt(hardwareRandom.next()),

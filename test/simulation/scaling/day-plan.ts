@@ -43,7 +43,6 @@ export const day = {
     scaleDownCooldown: 900,
   },
   replicasQuota: 100,
-  requestsPerMinute: 240,
 } as const;
 
 /** `bursts`: fewer of them, for a shorter day. */

@@ -54,6 +54,10 @@ describe("a day of 200 jobs in bursts", { timeout: dayTimeoutMs }, () => {
     const theirs = await simulateDay({ ...two, policy: "kelpie" });
     expect(theirs.workMs).toBe(ours.workMs);
     expect([ours.done, theirs.done]).toEqual([ours.jobs, theirs.jobs]);
+    // What came of the machines that vanished and ran on beside their replacements, the invariants would tell.
+    expect([ours.violation, theirs.violation]).toEqual([null, null]);
+    expect(ours.zombies).toBeGreaterThan(0);
+    expect(ours.interruptions).toBeGreaterThan(ours.zombies);
     const both = Math.min(ours.machines.length, theirs.machines.length);
     expect(both).toBeGreaterThan(40);
     expect(theirs.machines.slice(0, both)).toEqual(ours.machines.slice(0, both));

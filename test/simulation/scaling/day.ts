@@ -5,7 +5,7 @@
 import { insertRule } from "../../../src/db/scaling/rules.ts";
 import type { ScalingGroup } from "../../../src/scaling/ports.ts";
 import { Scaler } from "../../../src/scaling/scaler.ts";
-import { type Cloud, createCloud } from "../../salad/cloud.ts";
+import { type Cloud, createCloud, saladRequestsPerMinute } from "../../salad/cloud.ts";
 import { statusOf } from "../../salad/group-calls.ts";
 import type { Hardware } from "../../salad/hardware.ts";
 import { LocalDesk } from "../../scaling/local-desk.ts";
@@ -115,7 +115,7 @@ export async function simulateDay(options: DayOptions): Promise<DayReport> {
       livesMs: churn.lifeMs(paceRandom),
       stoppingMs: Math.round(paceRandom.between(...stoppingMs)),
     }),
-    requestsPerMinute: day.requestsPerMinute,
+    requestsPerMinute: saladRequestsPerMinute,
   });
   cloud.accounts.add({ name: place.organization, replicasQuota: day.replicasQuota }, startMs);
   addGroup(cloud);
