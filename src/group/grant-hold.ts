@@ -70,9 +70,13 @@ export class GrantHold {
     return isDoomed || (this.choosing(nowMs) !== null && !holdsLease());
   }
 
-  /** A later operation takes an earlier one's place: the turn that each decision needs has passed to it. */
+  /**
+   * A later operation takes an earlier one's place: the turn that each decision needs has passed to it. It ends no sooner than that: what the
+   * earlier one has asked of Salad may yet come about.
+   */
   choose(operationId: string, untilMs: number, nowMs: number): void {
-    this.#keep({ choosing: { operationId, untilMs: Math.min(untilMs, nowMs + maxHoldMs) } }, nowMs);
+    const lastsUntilMs = Math.max(untilMs, this.choosing(nowMs)?.untilMs ?? 0);
+    this.#keep({ choosing: { operationId, untilMs: Math.min(lastsUntilMs, nowMs + maxHoldMs) } }, nowMs);
   }
 
   /** From now on only these get none. False: that operation's hold is over, and nothing happens. */

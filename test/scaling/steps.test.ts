@@ -274,6 +274,28 @@ describe("downwards", () => {
     expect(world.history).toEqual(["scale_down 4→2"]);
   });
 
+  test("a next step down that comes to nothing lifts no hold of one that Salad has not carried out yet", async () => {
+    const world = new ScalingWorld({ min: 3 });
+    world.salad.run(6);
+    world.salad.choosesAtOnce = false;
+    await world.scaler.pass();
+    expect(world.history).toEqual(["scale_down 6→3"]);
+    world.run("UPDATE scaling_rules SET min_replicas = 2");
+    world.salad.faultOf = (call) => (call === "listInstances" ? { answer: html } : undefined);
+    await world.scaler.pass();
+    world.jobs(3);
+    // Also past the three minutes that a choice may take: the first step's hold outlasts them.
+    for (const laterMs of [0, 200_000]) {
+      world.nowMs += laterMs;
+      expect(await world.claimAt("m1")).toBeNull();
+    }
+    world.salad.faultOf = () => undefined;
+    world.salad.choose();
+    await world.scaler.pass();
+    expect(world.salad.finishStopping()).toEqual(["m1", "m2", "m3"]);
+    expect(await world.claimAt("m4")).not.toBeNull();
+  });
+
   test("agents that a hold keeps from claiming are shown as draining", async () => {
     const world = new ScalingWorld();
     world.jobs(1);
