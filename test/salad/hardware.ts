@@ -24,7 +24,7 @@ export const measuredLines: readonly Line[] = [slowLine, medianLine, fastLine];
 export const usualHardware: Hardware = { speed: 1, line: medianLine };
 
 /**
- * Of one and the same model of GPU. Nobody has published it for home computers, and the recordings do not tell (a step there is a minute by the
+ * Of one and the same model of GPU. No measurement of home computers was found, and the recordings do not tell (a step there is a minute by the
  * clock). Measured in five data centres (arXiv 2208.11035): 8 % apart on average, 22 % at most, and outliers that take 1.5 times as long as the median.
  * Assumed: half of the nodes within 8 % of the best, nine in ten within 22 %, and the last tenth down to the outliers.
  */
