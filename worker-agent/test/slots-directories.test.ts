@@ -78,7 +78,7 @@ test("given back, it is another agent's turn: no slot of this one claims for a w
 });
 
 test("who is just ending is waited for: the job runs here, in one attempt", async () => {
-  const { agent, firstId } = await withOccupied({ occupiedHoldFirstMs: 3_600_000 });
+  const { agent, firstId } = await withOccupied({ occupiedHoldFirstMs: 3_600_000, occupiedHoldCapMs: 3_600_000 });
   const id = agent.server.submit({
     sync: checkpointIn("data"),
     ...program(`fs.writeFileSync("data/b", "")`),
@@ -90,7 +90,7 @@ test("who is just ending is waited for: the job runs here, in one attempt", asyn
 });
 
 test("a job that waits for a directory ends at once with its lease, and with the agent", async () => {
-  const { agent } = await withOccupied({ occupiedHoldFirstMs: 3_600_000 });
+  const { agent } = await withOccupied({ occupiedHoldFirstMs: 3_600_000, occupiedHoldCapMs: 3_600_000 });
   const lostId = agent.server.submit({ sync: checkpointIn("data"), ...program("") });
   await agent.logged("waiting for a directory");
   agent.server.supersede(lostId, "canceled");
