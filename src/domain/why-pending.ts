@@ -81,8 +81,8 @@ function whyFrontWaits(front: FrontJob, { agents, watchedMs, pollWindowMs }: Wai
     reasons.push({
       code: "agents_banned",
       message: claiming.every(banned)
-        ? "the next job has failed on every machine seen"
-        : "the next job has failed on the machines that could run it",
+        ? "the next job has failed, stalled or run out of time on every machine seen"
+        : "the next job has failed, stalled or run out of time on the machines that could run it",
       jobId: front.id,
       untilMs: Math.min(...until),
     });

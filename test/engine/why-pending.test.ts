@@ -85,7 +85,7 @@ test("each reason comes with its facts", () => {
     // Of the machines that are there; m9's ban ends before, and helps nobody.
     {
       code: "agents_banned",
-      message: "the next job has failed on every machine seen",
+      message: "the next job has failed, stalled or run out of time on every machine seen",
       jobId: "j",
       untilMs: 101,
     },

@@ -78,7 +78,10 @@ test("given back, it is another agent's turn: no slot of this one claims for a w
 });
 
 test("who is just ending is waited for: the job runs here, in one attempt", async () => {
-  const { agent, firstId } = await withOccupied({ occupiedHoldFirstMs: 3_600_000, occupiedHoldCapMs: 3_600_000 });
+  const { agent, firstId } = await withOccupied({
+    occupiedHoldFirstMs: 3_600_000,
+    occupiedHoldCapMs: 3_600_000,
+  });
   const id = agent.server.submit({
     sync: checkpointIn("data"),
     ...program(`fs.writeFileSync("data/b", "")`),

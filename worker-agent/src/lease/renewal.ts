@@ -64,7 +64,7 @@ export class Renewals {
         continue;
       }
       const termMs = Math.min(...leases.map((lease) => lease.termMs));
-      const renewed = await this.#renew(leases, callTimeoutMs(termMs), signal);
+      const renewed = await this.#renew(leases, callTimeoutMs(termMs), failures + 1, signal);
       failures = renewed ? 0 : failures + 1;
       // Several tries fit into what is left of the term, whatever its length.
       const retryCapMs = Math.min(5_000, termMs / 10);
@@ -76,7 +76,7 @@ export class Renewals {
     }
   }
 
-  async #renew(leases: Lease[], timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  async #renew(leases: Lease[], timeoutMs: number, tries: number, signal: AbortSignal): Promise<boolean> {
     const { client, identity, clock, log } = this.#settings;
     const sentAt = clock.mark();
     const request = {
@@ -93,7 +93,10 @@ export class Renewals {
     };
     const answer = await renewLeases(client, request, { timeoutMs, signal });
     if (!answer.ok) {
-      if (!signal.aborted) log.warn("renewal failed", { fault: answer.fault, reason: answer.message });
+      // An API that is away for an hour shall not fill the container's log.
+      const level = Number.isInteger(Math.log2(tries)) ? "warn" : "debug";
+      if (!signal.aborted)
+        log[level]("renewal failed", { tries, fault: answer.fault, reason: answer.message });
       return false;
     }
     for (const lease of leases) {
