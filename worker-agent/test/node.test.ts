@@ -1,5 +1,5 @@
 /** What the agent tells of its node, from whatever `nvidia-smi` does. */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -33,11 +33,13 @@ function withNvidiaSmi(script?: string): string {
 }
 
 const minuteMs = 60_000;
+const uuid = "GPU-5c2b8a2e-0000-1111-2222-333344445555";
 
 test("GPUs, driver, memory and disk are told with the claim", async () => {
   const root = withNvidiaSmi(`
-    echo run >> "$(dirname "$0")/runs"
-    echo "NVIDIA GeForce RTX 4090, 570.86.10"; echo "NVIDIA GeForce RTX 4090, 570.86.10"`);
+    if [ "$1" = -L ]; then
+      echo "GPU 0: NVIDIA GeForce RTX 4090 (UUID: ${uuid})"; echo "GPU 1: NVIDIA GeForce RTX 4090 (UUID: ${uuid})"
+    else echo 570.86.10; echo 570.86.10; fi`);
   const node = await readNode(root, minuteMs);
   expect(node).toEqual({
     gpuCount: 2,
@@ -50,7 +52,6 @@ test("GPUs, driver, memory and disk are told with the claim", async () => {
       disk_bytes: expect.any(Number),
     },
   });
-  expect(readFileSync(join(root, "bin/runs"), "utf8"), "each run wakes the GPU").toBe("run\n");
   expect(node.facts.memory_bytes).toBeGreaterThan(2 ** 20);
   expect(node.facts.disk_bytes).toBeGreaterThan(2 ** 20);
   const agent = await startAgent({ node });
@@ -87,13 +88,8 @@ test("a disk that does not answer is left out", async () => {
 });
 
 test("what the list says: one line per GPU, other lines are none", () => {
-  const list =
-    "NVIDIA A100 80GB PCIe, 550.54.14\nUnable to reach GPU 2: it is lost, reboot\nTesla T4, 550.54.14\r\nNVIDIA L4, [N/A]\n";
-  expect(gpusIn(list)).toEqual([
-    { model: "NVIDIA A100 80GB PCIe", driver: "550.54.14" },
-    { model: "Tesla T4", driver: "550.54.14" },
-    { model: "NVIDIA L4", driver: undefined },
-  ]);
+  const list = `GPU 0: NVIDIA A100 80GB PCIe (UUID: ${uuid})\n  MIG 1g.10gb Device  0: (UUID: MIG-${uuid})\nGPU 1: Tesla T4\r\nno GPU 7: here\n`;
+  expect(gpusIn(list)).toEqual(["NVIDIA A100 80GB PCIe", "Tesla T4"]);
   expect(gpusIn("No devices were found\n")).toEqual([]);
 });
 

@@ -20,32 +20,27 @@ export async function readNode(workdir: string, timeoutMs: number): Promise<Node
   const over = new AbortController();
   const late = pause(timeoutMs, over.signal).then(() => undefined);
   const inTime = <T>(fact: Promise<T>) => Promise.race([fact.catch(() => undefined), late]);
-  // Asked once: where no driver keeps the GPU awake, each run of it wakes the GPU anew.
-  const [list, disk] = await Promise.all([
-    inTime(nvidiaSmi(["--query-gpu=name,driver_version", "--format=csv,noheader"], timeoutMs)),
+  const [list, drivers, disk] = await Promise.all([
+    inTime(nvidiaSmi(["-L"], timeoutMs)),
+    inTime(nvidiaSmi(["--query-gpu=driver_version", "--format=csv,noheader"], timeoutMs)),
     inTime(statfs(workdir)),
   ]);
   over.abort();
   const gpus = gpusIn(list ?? "");
-  const models = new Set(gpus.map(({ model }) => model));
   const told = {
     agent_version: version,
-    gpu_model: gpus.length > 0 ? [...models].join(", ") : undefined,
+    gpu_model: gpus.length > 0 ? [...new Set(gpus)].join(", ") : undefined,
     gpu_count: list === undefined ? undefined : gpus.length,
-    driver_version: gpus.find(({ driver }) => driver !== undefined)?.driver,
+    driver_version: drivers?.trim().split("\n")[0]?.trim(),
     memory_bytes: memoryBytes(process.constrainedMemory(), totalmem()),
     disk_bytes: disk && disk.blocks * disk.bsize,
   };
   return { facts: factsOf(told), gpuCount: gpus.length };
 }
 
-/**
- * What `nvidia-smi` tells of each GPU: "NVIDIA GeForce RTX 4090, 570.86.10". Other lines are none: it speaks of its troubles there as
- * well. `driver` is undefined where it tells a word in brackets instead, such as "[N/A]".
- */
-export function gpusIn(list: string): { model: string; driver: string | undefined }[] {
-  const lines = list.matchAll(/^(.+), (?:(\d[\d.]*)|\[.*\])\s*?$/gm);
-  return [...lines].map(([, model = "", driver]) => ({ model, driver }));
+/** The models that `nvidia-smi -L` lists, one per GPU: "GPU 0: NVIDIA GeForce RTX 4090 (UUID: GPU-…)". */
+export function gpusIn(list: string): string[] {
+  return [...list.matchAll(/^GPU \d+: (.*?)(?: \(UUID: .*\))?\s*$/gm)].map(([, model = ""]) => model);
 }
 
 /** What the container may use: its own limit, where there is one below the machine's memory. */
