@@ -70,12 +70,7 @@ export async function emptyIfThere(path: string, guard: DirectoryGuard): Promise
 
 /** Removes a directory of our own with all that is in it. */
 export async function removeDirectory(path: string): Promise<void> {
-  const remove = () => rm(path, { recursive: true, force: true });
-  await remove().catch(async (error) => {
-    if (!isClosed(error)) throw error;
-    await openDirectories(Buffer.from(path));
-    await remove();
-  });
+  await openingClosed(Buffer.from(path), () => rm(path, { recursive: true, force: true }));
 }
 
 /** The real path that this one has, or would have once it is made. Makes nothing, and never throws. */
@@ -115,14 +110,19 @@ function refuseHarmful(named: string, real: string, guard: DirectoryGuard): void
 
 const separator = Buffer.from(sep);
 
+function clearContents(directory: Buffer): Promise<void> {
+  return openingClosed(directory, () => removeContents(directory));
+}
+
 /** What may not be removed as it is may be ours all the same: caches of packages are made read-only. */
-async function clearContents(directory: Buffer): Promise<void> {
+async function openingClosed(directory: Buffer, remove: () => Promise<void>): Promise<void> {
   try {
-    await removeContents(directory);
+    await remove();
   } catch (error) {
-    if (!isClosed(error)) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EACCES" && code !== "EPERM") throw error;
     await openDirectories(directory);
-    await removeContents(directory);
+    await remove();
   }
 }
 
@@ -138,11 +138,6 @@ async function removeContents(directory: Buffer): Promise<void> {
       await clearContents(path);
     }
   }
-}
-
-function isClosed(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "EACCES" || code === "EPERM";
 }
 
 /** Lets their owner into the directory and all below it, as far as that is up to us; what remains closed is told by the removal. */
