@@ -36,14 +36,20 @@ const leavesOrphan = shell(`
   setsid sh -c 'trap "" TERM INT HUP; echo $$ > orphan.tmp; mv orphan.tmp orphan; exec sleep 1000' &
   wait`);
 
-test("the agent is killed: the next one in its place ends what still runs, gives the job back at once, and runs it again", async () => {
+/** An agent that was killed while its job's command ran, which left an orphan. */
+async function killedAtWork() {
   const server = await startServer();
   const killed = launchAgentOf(server);
   const id = server.submit(leavesOrphan);
   await fileAppears(killed.path("orphan"));
-  const orphan = Number(readFileSync(killed.path("orphan"), "utf8"));
   killed.child.kill("SIGKILL");
   await killed.gone;
+  return { server, killed, id };
+}
+
+test("the agent is killed: the next one in its place ends what still runs, gives the job back at once, and runs it again", async () => {
+  const { server, killed, id } = await killedAtWork();
+  const orphan = Number(readFileSync(killed.path("orphan"), "utf8"));
   expect(lives(orphan)).toBe(true);
   expect(statSync(killed.path(heldFile)).mode & 0o777).toBe(0o600);
   const { token } = server.firstLease(id);
@@ -154,12 +160,7 @@ test("what was left is taken over in one write, so that no death in between forg
 });
 
 test("the agent is told to stop while it reports what an earlier one left: the report has its time", async () => {
-  const server = await startServer();
-  const killed = launchAgentOf(server);
-  const id = server.submit(leavesOrphan);
-  await fileAppears(killed.path("orphan"));
-  killed.child.kill("SIGKILL");
-  await killed.gone;
+  const { server, killed, id } = await killedAtWork();
   let tries = 0;
   server.fault = (call) => (call.route === "released" && tries++ === 0 ? "unreachable" : undefined);
   const next = launchAgentOf(server, { workdir: killed.workdir });
@@ -170,12 +171,7 @@ test("the agent is told to stop while it reports what an earlier one left: the r
 });
 
 test("an attempt that is over by now is let be, and forgotten", async () => {
-  const server = await startServer();
-  const killed = launchAgentOf(server);
-  const id = server.submit(leavesOrphan);
-  await fileAppears(killed.path("orphan"));
-  killed.child.kill("SIGKILL");
-  await killed.gone;
+  const { server, killed, id } = await killedAtWork();
   server.supersede(id);
   const next = launchAgentOf(server, { workdir: killed.workdir });
   await server.report("released", id);
