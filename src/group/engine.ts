@@ -142,11 +142,13 @@ export class Engine implements protocol.GroupApi {
   ): Promise<protocol.HoldAnswer> {
     const { hold, rows, ports } = this.#ctx;
     const nowMs = ports.nowMs();
-    if (renew && hold.choosing(nowMs)?.operationId !== operationId) return { ok: false };
+    const holder = hold.choosing(nowMs)?.operationId;
+    if (renew && holder !== operationId) return { ok: false };
     hold.choose(operationId, untilMs, nowMs);
     const busy = rows.machinesBusy();
     const unnamed = busy.get(null) ?? 0;
-    return { ok: true, busyMachineIds: [...busy.keys()].filter((id) => id !== null), unnamed };
+    const busyMachineIds = [...busy.keys()].filter((id) => id !== null);
+    return { ok: true, busyMachineIds, unnamed, tookOver: holder !== undefined && holder !== operationId };
   }
 
   async grantHold(_key: protocol.GroupKey): Promise<{ operationId: string } | null> {

@@ -161,8 +161,9 @@ export interface DoomedInstance {
 export type HoldAnswer =
   /**
    * `busyMachineIds`: those with a lease, or with a claim or an end that D1 has not confirmed yet. `unnamed`: such leases whose machine is not known.
+   * `tookOver`: another operation's hold, which goes on as this one's.
    */
-  | { ok: true; busyMachineIds: string[]; unnamed: number }
+  | { ok: true; busyMachineIds: string[]; unnamed: number; tookOver: boolean }
   /** It was to be renewed, and is not that operation's any more. */
   | { ok: false };
 

@@ -93,8 +93,6 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   const { ports, salad, group, operationId, queue, salads } = standing;
   const key = keyOf(queue.rule);
   const place = placeOf(queue.rule);
-  // An earlier step that Salad may still be carrying out: its hold goes on as this one's.
-  const isCarriedOut = (await group.grantHold(key)) === null;
   const held = await group.holdGrants(key, operationId, ports.nowMs() + choosingMs);
   if (!held.ok) throw new Error("a hold that was not to be renewed was refused");
   const busy = new Set(held.busyMachineIds);
@@ -102,9 +100,9 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   const { step, wanted, replicas, reason } = decideScaling({ ...standing.facts, busyNodes });
   const outcome = { wanted, replicasBefore: salads.replicas, replicasAfter: null, reason, busyNodes };
   const release = async () => {
-    if (isCarriedOut)
-      await group.narrowHold(key, operationId, { instances: [], untilMs: 0 }, queue.rule.pending);
-    else await settle(standing, operationId, { replicas: salads.replicas });
+    // Salad may still be carrying out the earlier step.
+    if (held.tookOver) await settle(standing, operationId, { replicas: salads.replicas });
+    else await group.narrowHold(key, operationId, { instances: [], untilMs: 0 }, queue.rule.pending);
   };
   const giveUp = async (error: string | null, beside: Statement[] = []): Promise<Outcome> => {
     await release();

@@ -169,7 +169,7 @@ describe("downwards", () => {
     world.faultOf = () => undefined;
     expect(world.leases()).toMatchObject([{ phase: "claiming" }]);
     const held = await world.engine.holdGrants(key, "op", world.nowMs + 60_000);
-    expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0 });
+    expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0, tookOver: false });
   });
 
   test("zero: stopped only when no lease lives, one taken meanwhile included", async () => {
