@@ -9,6 +9,9 @@ import {
   Job,
   type JobStatus,
   type JobSubmission,
+  Message,
+  type NewScalingRule,
+  ScalingRule,
   StoredFileList,
   Token,
   User,
@@ -22,9 +25,12 @@ export interface Client {
   /** In request order. */
   submit(jobs: SubmittedJob[]): Promise<Job[]>;
   job(id: string): Promise<Job>;
+  cancel(id: string): Promise<void>;
   /** The newest 1,000. */
   jobs(containerGroupId: string, status?: JobStatus): Promise<Job[]>;
   group(id: string): Promise<GroupStatus>;
+  /** For a group that has none yet. */
+  addScalingRule(rule: z.input<typeof NewScalingRule>): Promise<ScalingRule>;
   attempts(id: string): Promise<AttemptList["attempts"]>;
   /** Generations of snapshots, newest first. */
   checkpoints(id: string): Promise<CheckpointList["checkpoints"]>;
@@ -75,12 +81,16 @@ export function clientOf(url: string, key: string): Client {
     key,
     submit: (jobs) => call(z.array(Job), `${url}/jobs/batch`, key, { method: "POST", body: jobs }),
     job: (id) => call(Job, `${url}/jobs/${id}`, key),
+    async cancel(id) {
+      await call(Message, `${url}/jobs/${id}`, key, { method: "DELETE" });
+    },
     async jobs(containerGroupId, status) {
       const query = new URLSearchParams({ container_group_id: containerGroupId, page_size: "1000" });
       if (status !== undefined) query.set("status", status);
       return (await call(z.object({ jobs: z.array(Job) }), `${url}/jobs?${query}`, key)).jobs;
     },
     group: (id) => call(GroupStatus, `${url}/container-groups/${encodeURIComponent(id)}`, key),
+    addScalingRule: (rule) => call(ScalingRule, `${url}/scaling-rules`, key, { method: "POST", body: rule }),
     attempts: async (id) => (await call(AttemptList, `${url}/jobs/${id}/attempts`, key)).attempts,
     checkpoints: async (id) => (await call(CheckpointList, `${url}/jobs/${id}/checkpoints`, key)).checkpoints,
     async file(path) {

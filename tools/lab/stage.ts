@@ -156,19 +156,12 @@ export class LabStage implements Play {
     this.#api = api;
     const client = await createClient(api, organization);
     connection = { api, key: client.key };
-    const rule = {
+    await client.addScalingRule({
       container_group_id: this.#groupId,
       min_replicas: 0,
       max_replicas: nodes,
       ...settings.rule,
-    };
-    const made = await fetch(`${api.url}/scaling-rules`, {
-      method: "POST",
-      headers: { "X-Kelpie-Key": client.key, "Content-Type": "application/json" },
-      body: JSON.stringify(rule),
-      signal: AbortSignal.timeout(20_000),
     });
-    if (!made.ok) throw new Error(`the rule was answered ${made.status}: ${await made.text()}`);
     return { api, client, salad, agents };
   }
 
