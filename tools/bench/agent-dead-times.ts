@@ -6,6 +6,7 @@ import type { Job } from "../../src/contract/index.ts";
 import type { LocalAgent } from "../local-agent.ts";
 import type { SubmittedJob } from "../local-client.ts";
 import { sumJob } from "../sum-job.ts";
+import { endOf } from "./end-of-job.ts";
 import { startIdleAgent } from "./idle-agent.ts";
 import { type Ground, until } from "./storage-agent.ts";
 
@@ -41,7 +42,7 @@ export const deadTimes: DeadTime[] = [
       const { id } = await submit(ground, group, untilSignalled, path);
       await lines(1);
       await note(path);
-      await cancel(ground, id);
+      await ground.client.cancel(id);
       const [, canceledMs, signalledMs] = await lines(3);
       return ((signalledMs ?? Number.NaN) - (canceledMs ?? 0)) / 1000;
     }),
@@ -139,20 +140,10 @@ async function submitOne(client: Ground["client"], job: SubmittedJob): Promise<J
   return submitted;
 }
 
-async function ended({ client }: Ground, { id }: Job): Promise<Job> {
-  const job = await until(async () => {
-    const seen = await client.job(id);
-    return ["pending", "running"].includes(seen.status) ? undefined : seen;
-  }, 50);
+async function ended(ground: Ground, { id }: Job): Promise<Job> {
+  const job = await endOf(ground, id, 50);
   if (job.status !== "completed") throw new Error(`${id} ended ${job.status}: ${job.failed_reason}`);
   return job;
-}
-
-async function cancel({ api, client }: Ground, id: string): Promise<void> {
-  const headers = { "X-Kelpie-Key": client.key };
-  const response = await fetch(`${api.url}/jobs/${id}`, { method: "DELETE", headers });
-  if (!response.ok) throw new Error(`DELETE /jobs/${id}: ${response.status} ${await response.text()}`);
-  await response.arrayBuffer();
 }
 
 /** Beside the command's own lines: now. */

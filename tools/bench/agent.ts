@@ -2,10 +2,10 @@
  * `npm run bench -- agent [--quick]`: dead time, which a job spends neither working nor waiting for a free agent: real agents on the local
  * API, at the default heartbeat of 30 s. Agents, commands and API share one machine and so one clock.
  */
-import { loadavg } from "node:os";
 import { runToTheEnd } from "../processes/run-to-the-end.ts";
 import { deadTimes } from "./agent-dead-times.ts";
 import { BenchPlay } from "./bench-play.ts";
+import { showMachineLoad } from "./machine-load.ts";
 import { median } from "./measure.ts";
 import type { Ground } from "./storage-agent.ts";
 
@@ -35,7 +35,6 @@ async function measureDeadTimes(ground: Ground, wanted: number): Promise<true> {
   for (const { name, original, aim, secondsOf } of taken) {
     line(name, original, aim, median(secondsOf).toFixed(2), Math.max(...secondsOf).toFixed(2));
   }
-  const load = loadavg().map((value) => value.toFixed(1));
-  console.log(`\nload of the machine, of the last 1, 5 and 15 minutes: ${load.join(", ")}`);
+  showMachineLoad();
   return true;
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type LocalAgent, startLocalAgent } from "../local-agent.ts";
 import type { LocalApi } from "../local-api.ts";
 import type { Client } from "../local-client.ts";
-import { peakBytesOf } from "./storage-memory.ts";
+import { peakBytesOf } from "../processes/memory.ts";
 
 /** Where it all happens. */
 export interface Ground {

@@ -4,8 +4,8 @@
  */
 import { localBucket } from "../local-api.ts";
 import { startProcess } from "../processes/managed-process.ts";
+import { peakBytesOf } from "../processes/memory.ts";
 import type { Ground } from "./storage-agent.ts";
-import { peakBytesOf } from "./storage-memory.ts";
 import type { Took } from "./storage-rounds.ts";
 
 /** The memory is looked at so often; its peak is the system's own, only what it adds in its last moment is missed. */

@@ -4,10 +4,11 @@
  * is read from /proc.
  */
 import { rm, statfs } from "node:fs/promises";
-import { loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runToTheEnd } from "../processes/run-to-the-end.ts";
 import { BenchPlay } from "./bench-play.ts";
+import { showMachineLoad } from "./machine-load.ts";
 import { median } from "./measure.ts";
 import type { Ground } from "./storage-agent.ts";
 import { growAsMirror, growAsSnapshot } from "./storage-growth.ts";
@@ -62,7 +63,6 @@ async function measureStorage(ground: Ground, sizes: Sizes): Promise<true> {
   const plainSecondsPerByte = median(plain.map(({ seconds }) => seconds)) / fileBytes;
   showResume(resume, growingBytes + growths * growthBytes, plainSecondsPerByte);
   showCopies(await moveInTurn(ground, many, movers, rounds));
-  const load = loadavg().map((value) => value.toFixed(1));
-  console.log(`\nload of the machine, of the last 1, 5 and 15 minutes: ${load.join(", ")}`);
+  showMachineLoad();
   return true;
 }

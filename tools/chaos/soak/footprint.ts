@@ -25,11 +25,6 @@ function cpuTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-export function residentBytes(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  return Number(kib) * 1024;
-}
-
 const marker = "live heap of the soak:";
 
 /** On SIGUSR2 collects all garbage and tells what is left. Loaded before the agent, which knows nothing of it. */

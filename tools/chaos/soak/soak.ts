@@ -2,16 +2,18 @@
  * `npm run chaos -- --soak 1000`: one agent and so many tiny jobs, each with a checkpoint directory and an output on S3. Idle it must be idle,
  * and after the jobs it must hold no more than after the first fifth of them.
  */
-import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BenchPlay } from "../../bench/bench-play.ts";
+import { endOf } from "../../bench/end-of-job.ts";
+import { showMachineLoad } from "../../bench/machine-load.ts";
 import type { Ground } from "../../bench/storage-agent.ts";
 import { startLocalAgent } from "../../local-agent.ts";
 import { localBucket } from "../../local-api.ts";
 import type { SubmittedJob } from "../../local-client.ts";
+import { residentBytesOf } from "../../processes/memory.ts";
 import { runToTheEnd } from "../../processes/run-to-the-end.ts";
-import { HeapTeller, idleCpuPercent, programThatTellsItsHeap, residentBytes } from "./footprint.ts";
+import { HeapTeller, idleCpuPercent, programThatTellsItsHeap } from "./footprint.ts";
 
 export const bounds = {
   /** Of a core. */
@@ -53,7 +55,7 @@ async function run(ground: Ground, jobs: number): Promise<boolean> {
     onLine: (line) => heap.hear(line),
   });
   const look = async (done: number): Promise<Footprint> => {
-    const resident = residentBytes(agent.pid);
+    const resident = residentBytesOf(agent.pid) ?? Number.NaN;
     return { jobs: done, liveBytes: await heap.liveBytes(agent), residentBytes: resident };
   };
 
@@ -66,7 +68,7 @@ async function run(ground: Ground, jobs: number): Promise<boolean> {
     const wanted = Math.min(batchJobs, jobs - done);
     const submitted = await ground.client.submit(Array.from({ length: wanted }, (_, n) => tinyJob(done + n)));
     for (const { id } of submitted) {
-      if ((await endOf(ground, id)) !== "completed")
+      if ((await endOf(ground, id, 100)).status !== "completed")
         throw new Error(`a job of the soak did not complete:\n${agent.tail()}`);
     }
     done += wanted;
@@ -80,8 +82,7 @@ async function run(ground: Ground, jobs: number): Promise<boolean> {
   const idleAfter = await idleCpuPercent(agent.pid, idleMs);
   ground.tell(`idle, after ${jobs} jobs: ${idleAfter.toFixed(2)} % of a core`);
   await agent.stop();
-  const load = loadavg().map((value) => value.toFixed(1));
-  console.log(`\nload of the machine, of the last 1, 5 and 15 minutes: ${load.join(", ")}`);
+  showMachineLoad();
   return judge(seen, Math.max(idleBefore, idleAfter));
 }
 
@@ -134,14 +135,6 @@ function tinyJob(number: number): SubmittedJob {
       after: [{ ...s3, local_path: "out", direction: "upload" }],
     },
   };
-}
-
-async function endOf({ client }: Ground, id: string): Promise<string> {
-  for (;;) {
-    const { status } = await client.job(id);
-    if (status !== "pending" && status !== "running") return status;
-    await sleep(100);
-  }
 }
 
 const mib = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
