@@ -44,6 +44,8 @@ test.each([
   },
   { tool: "chaos", given: ["--minutes", "0"], says: "a number above 0" },
   { tool: "chaos", given: ["--minutes", ""], says: "a number above 0" },
+  { tool: "chaos", given: ["--soak", "9", "--slots", "33"], says: "a whole number from 1 to 32" },
+  { tool: "chaos", given: ["--slots", "2"], says: "--slots goes with --soak" },
   { tool: "lab", given: ["--nodes", "51"], says: "a whole number from 1 to 50" },
   { tool: "fuzz", given: ["--requests", "1.5"], says: "a whole number from 1" },
   { tool: "fuzz", given: ["--url", "ftp://x"], says: "no http(s) URL" },

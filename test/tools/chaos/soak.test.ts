@@ -1,6 +1,6 @@
 /** The soak's verdict; the soak itself is `npm run chaos -- --soak 1000`. */
 import { expect, it } from "vitest";
-import { bounds, brokenBounds } from "../../../tools/chaos/soak/soak.ts";
+import { bounds, brokenBounds, tinyJob } from "../../../tools/chaos/soak/soak.ts";
 
 const mib = 1024 ** 2;
 const seen = (...heapMib: number[]) =>
@@ -33,4 +33,12 @@ it("finds an agent that is busy with nothing", () => {
 
 it("does not judge what it has not seen", () => {
   expect(brokenBounds(seen(10), 0.1)).toEqual([expect.stringContaining("too few jobs")]);
+});
+
+it("gives jobs of several slots directories of their own, so that they run side by side", () => {
+  const directories = (number: number) => {
+    const { during, after } = tinyJob(number, 4).sync;
+    return [...during, ...after].map((rule) => rule.local_path);
+  };
+  expect(new Set([...directories(0), ...directories(1)]).size).toBe(4);
 });

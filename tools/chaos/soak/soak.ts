@@ -1,6 +1,6 @@
 /**
- * `npm run chaos -- --soak 1000`: one agent and so many tiny jobs, each with a checkpoint directory and an output on S3. Idle it must be idle,
- * and after the jobs it must hold no more than after the first fifth of them.
+ * `npm run chaos -- --soak 1000 [--slots 4]`: one agent and so many tiny jobs, each with a checkpoint directory and an output on S3. Idle it
+ * must be idle, and after the jobs it must hold no more than after the first fifth of them.
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -30,9 +30,10 @@ const settleMs = 10_000;
 const batchJobs = 50;
 const containerGroupId = "soak";
 
-export async function soak(jobs: number): Promise<never> {
+/** `slots`: jobs that the agent runs at once. */
+export async function soak(jobs: number, slots: number): Promise<never> {
   return await runToTheEnd("soak", (directory, interrupted) => {
-    return new BenchPlay(directory, interrupted, (ground) => run(ground, jobs));
+    return new BenchPlay(directory, interrupted, (ground) => run(ground, jobs, slots));
   });
 }
 
@@ -42,7 +43,7 @@ interface Footprint {
   residentBytes: number;
 }
 
-async function run(ground: Ground, jobs: number): Promise<boolean> {
+async function run(ground: Ground, jobs: number, slots: number): Promise<boolean> {
   const heap = new HeapTeller();
   const agent = startLocalAgent({
     api: ground.api,
@@ -51,7 +52,7 @@ async function run(ground: Ground, jobs: number): Promise<boolean> {
     machineId: "soak-machine",
     directory: join(ground.directory, "agent"),
     program: programThatTellsItsHeap,
-    env: { KELPIE_LOG_LEVEL: "warn" },
+    env: { KELPIE_LOG_LEVEL: "warn", KELPIE_SLOTS: String(slots) },
     onLine: (line) => heap.hear(line),
   });
   const look = async (done: number): Promise<Footprint> => {
@@ -66,7 +67,8 @@ async function run(ground: Ground, jobs: number): Promise<boolean> {
   const seen: Footprint[] = [await look(0)];
   for (let done = 0; done < jobs; ) {
     const wanted = Math.min(batchJobs, jobs - done);
-    const submitted = await ground.client.submit(Array.from({ length: wanted }, (_, n) => tinyJob(done + n)));
+    const batch = Array.from({ length: wanted }, (_, n) => tinyJob(done + n, slots));
+    const submitted = await ground.client.submit(batch);
     for (const { id } of submitted) {
       if ((await endOf(ground, id, 100)).status !== "completed")
         throw new Error(`a job of the soak did not complete:\n${agent.tail()}`);
@@ -123,18 +125,20 @@ export function brokenBounds(seen: Footprint[], idlePercent: number): string[] {
 }
 
 /** Goes through all that a job goes through: directories, a mirror with a pattern, an output. */
-function tinyJob(number: number): SubmittedJob {
+export function tinyJob(number: number, slots: number) {
   const s3 = { bucket: localBucket.bucket, prefix: `soak/${number}/` };
+  // A job runs beside none that names its directories. One after the other, jobs share them, as those of most queues do.
+  const place = slots === 1 ? "" : `job-${number}/`;
   return {
     command: "sh",
-    arguments: ["-c", "echo done > out/result"],
+    arguments: ["-c", `echo done > ${place}out/result`],
     container_group_id: containerGroupId,
     heartbeat_interval: 30,
     sync: {
-      during: [{ ...s3, local_path: "state", direction: "upload", pattern: "\\.json$" }],
-      after: [{ ...s3, local_path: "out", direction: "upload" }],
+      during: [{ ...s3, local_path: `${place}state`, direction: "upload", pattern: "\\.json$" }],
+      after: [{ ...s3, local_path: `${place}out`, direction: "upload" }],
     },
-  };
+  } satisfies SubmittedJob;
 }
 
 const mib = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
