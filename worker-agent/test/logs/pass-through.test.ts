@@ -19,6 +19,7 @@ function stuckLog() {
     async readOn() {
       isStuck = false;
       goOn();
+      goOn = () => {}; // a write is taken once
       await new Promise<void>((resolve) => to.write("", () => resolve()));
       return text;
     },
