@@ -1,10 +1,12 @@
 /**
  * `npm run simulate -- --seed N --hours H`: so many node-hours of simulated misfortune, judged.
- * `npm run simulate -- --scaling [--seed N] [--churn FILE]`: a day of the autoscaler in virtual time (docs/lab.md).
+ * `npm run simulate -- --scaling [--seed N] [--churn FILE] [--scale-down-cooldown SECONDS]`: a day of the autoscaler in virtual time (docs/lab.md).
  * `npm run simulate -- --traces FILE`: recorded jobs on their recorded nodes (docs/traces.md).
  */
 import { type Command, Option } from "commander";
+import { limits } from "../src/contract/limits.ts";
 import { printReport, printViolation } from "../test/simulation/report.ts";
+import { day } from "../test/simulation/scaling/day-plan.ts";
 import { runDay } from "../test/simulation/scaling/run.ts";
 import { type ScenarioName, scenarios } from "../test/simulation/scenario.ts";
 import { simulate } from "../test/simulation/simulate.ts";
@@ -18,6 +20,7 @@ interface Given {
   scenario?: ScenarioName;
   scaling?: boolean;
   churn?: string;
+  scaleDownCooldown?: number;
   traces?: string;
   verbose?: boolean;
 }
@@ -30,12 +33,18 @@ const command = commandLine("simulate", "The shipped API and agents in virtual t
     new Option("--scaling", "instead: a day of the autoscaler").conflicts(["hours", "scenario", "traces"]),
   )
   .option("--churn <FILE>", "with --scaling: machines come and go as recorded in FILE")
+  .option(
+    "--scale-down-cooldown <SECONDS>",
+    `with --scaling: of the rule (default: ${day.rule.scaleDownCooldown})`,
+    whole(0, limits.cooldownSeconds),
+  )
   .addOption(
     new Option("--traces <FILE>", "instead: recorded jobs on their recorded nodes").conflicts([
       "seed",
       "hours",
       "scenario",
       "churn",
+      "scaleDownCooldown",
       "verbose",
     ]),
   )
@@ -59,10 +68,12 @@ function wellIfNone(complaints: string[]): boolean {
 }
 
 async function run(given: Given, command: Command): Promise<boolean> {
-  const { traces, churn, seed, verbose } = given;
+  const { traces, churn, scaleDownCooldown, seed, verbose } = given;
   if (traces !== undefined) return wellIfNone(await runTraces(traces, say));
-  if (given.scaling) return wellIfNone(await runDay({ seed, traces: churn, verbose }, say));
+  if (given.scaling)
+    return wellIfNone(await runDay({ seed, traces: churn, scaleDownCooldown, verbose }, say));
   if (churn !== undefined) command.error("error: --churn goes with --scaling");
+  if (scaleDownCooldown !== undefined) command.error("error: --scale-down-cooldown goes with --scaling");
   return await simulateMisfortune(given);
 }
 

@@ -53,6 +53,16 @@ test.each([
   { tool: "simulate", given: ["--churn", "x"], says: "--churn goes with --scaling" },
   {
     tool: "simulate",
+    given: ["--scale-down-cooldown", "0"],
+    says: "--scale-down-cooldown goes with --scaling",
+  },
+  {
+    tool: "simulate",
+    given: ["--scaling", "--scale-down-cooldown", "86401"],
+    says: "a whole number from 0 to 86400",
+  },
+  {
+    tool: "simulate",
     given: ["--scaling", "--hours", "2"],
     says: "cannot be used with option '--hours <H>'",
   },

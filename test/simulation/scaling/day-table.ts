@@ -6,6 +6,11 @@ import { day } from "./day-plan.ts";
 const hours = (ms: number) => `${(ms / 3_600_000).toFixed(1)} h`;
 const minutes = (ms: number) => `${(ms / 60_000).toFixed(1)} min`;
 
+export function ruleInWords({ scaleDownCooldown }: Pick<DayReport, "scaleDownCooldown">): string {
+  const { minReplicas, maxReplicas, jobsPerReplica, idleThresholdSeconds } = day.rule;
+  return `${minReplicas} to ${maxReplicas} replicas, ${jobsPerReplica} job each, idle threshold ${idleThresholdSeconds} s, scale-down cooldown ${scaleDownCooldown} s (ours alone)`;
+}
+
 /** Columns in the order of the reports. */
 export function dayTable(reports: readonly DayReport[]): string[] {
   const leastMs = ({ workMs }: DayReport) => workMs / day.rule.jobsPerReplica;

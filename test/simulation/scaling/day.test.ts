@@ -10,7 +10,7 @@ import { readTraces } from "../traces/trace-file.ts";
 import type { Random } from "../world/random.ts";
 import { documentedChurn, recordedChurn } from "./churn.ts";
 import { type DayReport, simulateDay } from "./day.ts";
-import { dayComplaints, dayTable } from "./day-table.ts";
+import { dayComplaints, dayTable, ruleInWords } from "./day-table.ts";
 
 /** The recordings are not ours to publish, so they lie beside the repository, where they do. */
 const recordings = join(projectRoot, "..", "shared", "data", "salad-churn-traces.json");
@@ -80,6 +80,18 @@ it("slower machines end later and cost more, for the same work", { timeout: dayT
   // The work itself takes twice as long; start-up, transfers and idle time do not.
   expect(slow.runningMs).toBeGreaterThan(best.runningMs + 0.9 * best.workMs);
   expect(slow.runningMs).toBeLessThan(2 * best.runningMs);
+});
+
+it("the rule's cooldown can be another: instances that wait for nothing cost less", {
+  timeout: dayTimeoutMs,
+}, async () => {
+  const one = { seed: 11, churn: documentedChurn, policy: "shipped", bursts: 1 } as const;
+  const [usual, none] = [await simulateDay(one), await simulateDay({ ...one, scaleDownCooldown: 0 })];
+  expect(dayComplaints(none)).toEqual([]);
+  expect(ruleInWords(usual)).toContain("scale-down cooldown 900 s");
+  expect(ruleInWords(none)).toContain("scale-down cooldown 0 s");
+  expect(none.workMs).toBe(usual.workMs);
+  expect(none.runningMs).toBeLessThan(usual.runningMs);
 });
 
 it("the same seed is the same day, to the last event", { timeout: dayTimeoutMs }, async () => {

@@ -43,6 +43,8 @@ export interface DayOptions {
   seed: number;
   churn: Churn;
   policy: Policy;
+  /** Of the shipped autoscaler's rule, in seconds. (Default: the day's.) */
+  scaleDownCooldown?: number | undefined;
   /** (Default: the whole day's.) */
   bursts?: number;
   tell?: ((line: string) => void) | undefined;
@@ -65,6 +67,8 @@ export interface BurstReport {
 export interface DayReport {
   seed: number;
   policy: Policy;
+  /** Of the shipped autoscaler's rule, in seconds. */
+  scaleDownCooldown: number;
   jobs: number;
   done: number;
   /** Of all jobs, on machines of speed 1. */
@@ -93,7 +97,7 @@ export interface DayReport {
 }
 
 export async function simulateDay(options: DayOptions): Promise<DayReport> {
-  const { seed, churn, policy } = options;
+  const { seed, churn, policy, scaleDownCooldown = day.rule.scaleDownCooldown } = options;
   const random = new Random(seed);
   const schedule = new Schedule(startMs);
   const verdict = new Verdict(() => schedule.nowMs, options.tell);
@@ -144,7 +148,8 @@ export async function simulateDay(options: DayOptions): Promise<DayReport> {
   });
   world.sweep();
   const scale = { schedule, world, port, random: random.fork(), sockets: () => nodes.sockets };
-  const submitted = policy === "shipped" ? shipped(scale, options.bendGroup) : kelpie(scale);
+  const submitted =
+    policy === "shipped" ? shipped(scale, scaleDownCooldown, options.bendGroup) : kelpie(scale);
   const bursts = new Bursts(plan, world, cloud, submitted);
 
   let mostReplicas = 0;
@@ -175,7 +180,7 @@ export async function simulateDay(options: DayOptions): Promise<DayReport> {
   world.d1.database.close();
   const jobs = plan.flatMap(({ jobs, late }) => [...jobs, ...late]);
   return {
-    ...{ seed, policy, mostReplicas, mostRequestsPerMinute, zeroAtEnd, actions, machines },
+    ...{ seed, policy, scaleDownCooldown, mostReplicas, mostRequestsPerMinute, zeroAtEnd, actions, machines },
     jobs: jobs.length,
     done: [...book.jobs.values()].filter(({ status }) => status === "completed").length,
     workMs: jobs.reduce((sum, { workMs }) => sum + workMs, 0),
@@ -246,6 +251,7 @@ type Submitted = () => void;
 /** The shipped autoscaler as the Worker runs it: each minute by cron, and when jobs come where nobody works. */
 function shipped(
   { schedule, world, port, random, sockets }: Scaled,
+  scaleDownCooldown: number,
   bend: DayOptions["bendGroup"] = (group) => group,
 ): Submitted {
   const { d1, object, engineThrew } = world;
@@ -297,11 +303,11 @@ function shipped(
     operationId: () => `step-${++operations}`,
     log: ({ event, detail }) => world.surroundings.judge.event({ event, detail }),
   });
-  const { rule } = day;
   d1.apply([
     insertRule({
       ...key,
-      ...rule,
+      ...day.rule,
+      scaleDownCooldown,
       orgName: place.organization,
       projectName: place.project,
       containerGroupName: place.group,
