@@ -1,6 +1,6 @@
 /**
  * A program that plays something on real processes and gives a verdict: whatever happens to it, Ctrl-C and a closed pipe
- * included, nothing is left behind. Exit code 0 only when the play says that all is right.
+ * included, nothing is left behind, and one that has come to no verdict says so. Exit code 0 only when the play says that all is right.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,8 +65,10 @@ export async function runToTheEnd(
   try {
     exitCode = (await Promise.race([stage.play(), interruption.promise])) ? 0 : 1;
   } catch (error) {
-    if (!interrupted.signal.aborted) {
-      stage.closeScreen();
+    stage.closeScreen();
+    if (interrupted.signal.aborted) {
+      console.log("stopped: no verdict");
+    } else {
       const why = error instanceof Error ? error.message : error;
       console.error(`\nThe ${name} failed: ${why}\n${stage.tails()}`);
       const kept = stage.keepLogs?.();
