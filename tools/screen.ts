@@ -1,85 +1,84 @@
 /** The live view. On a terminal a table that redraws itself; elsewhere a line per event, and the table now and then. */
-
-export interface Row {
-  name: string;
-  status: string;
-  step: number;
-  n: number;
-  attempt: number;
-  machine: string;
-}
+import { type Event, frameOf, type View } from "./screen/frame.ts";
+import { type Row, tableOf } from "./screen/table.ts";
 
 export interface Screen {
   event(text: string): void;
   /** An event that the table shows anyway: only told where the table is shown now and then. */
   note(text: string): void;
-  show(rows: Row[], summary: string): void;
+  /** `chart`: something over time, in a line of at most so many columns; on a terminal alone. */
+  show(rows: Row[], summary: string, chart?: View["chart"]): void;
   /** Leaves the terminal as it was; what was shown last stays. */
   close(): void;
 }
 
-const barWidth = 24;
-const eventsShown = 12;
-const plainTableEveryMs = 10_000;
+/** What a terminal is to whoever draws on it: `process.stdout`. */
+export interface Terminal {
+  /** 0 where it does not say. */
+  columns: number;
+  rows: number;
+  write(text: string): void;
+  on(event: "resize", listener: () => void): void;
+  off(event: "resize", listener: () => void): void;
+}
 
-const colors: Record<string, number> = {
-  ...{ completed: 32, running: 36, pending: 90, failed: 31, canceled: 31 },
-  // Of nodes.
-  ...{ idle: 90, frozen: 34, cut: 33, "frozen+cut": 35 },
-};
-const paint = (color: number, text: string) => `\x1b[${color}m${text}\x1b[0m`;
+const plainTableEveryMs = 10_000;
+/** Older ones are never shown. */
+const keptEvents = 50;
 
 export function openScreen(startedMs: number): Screen {
-  return process.stdout.isTTY ? new TerminalScreen(startedMs) : new PlainScreen(startedMs);
+  return process.stdout.isTTY ? new TerminalScreen(startedMs, process.stdout) : new PlainScreen(startedMs);
 }
 
 function elapsed(startedMs: number): string {
   return `${((Date.now() - startedMs) / 1000).toFixed(1).padStart(6)} s`;
 }
 
-function bar(step: number, n: number): string {
-  const full = n === 0 ? 0 : Math.round((step / n) * barWidth);
-  return "█".repeat(full) + "░".repeat(barWidth - full);
-}
-
-function tableLine(row: Row, decorate: (status: string) => string): string {
-  const progress = `${String(row.step).padStart(3)}/${String(row.n).padEnd(3)}`;
-  const attempt = row.attempt > 0 ? `attempt ${row.attempt}` : "";
-  return `${row.name}  ${bar(row.step, row.n)} ${progress} ${decorate(row.status.padEnd(10))} ${attempt.padEnd(10)} ${row.machine}`;
-}
-
-class TerminalScreen implements Screen {
+export class TerminalScreen implements Screen {
   readonly #startedMs: number;
-  readonly #events: string[] = [];
-  #drawnLines = 0;
+  readonly #terminal: Terminal;
+  #events: Event[] = [];
+  #view: View | undefined;
+  #drawn = { lines: 0, columns: 0, rows: 0 };
 
-  constructor(startedMs: number) {
+  constructor(startedMs: number, terminal: Terminal) {
     this.#startedMs = startedMs;
-    process.stdout.write("\x1b[?25l"); // Hides the cursor.
+    this.#terminal = terminal;
+    terminal.on("resize", this.#draw);
   }
 
   event(text: string): void {
-    this.#events.push(`${elapsed(this.#startedMs)}  ${text}`);
+    this.#events = [...this.#events, { elapsed: elapsed(this.#startedMs), text }].slice(-keptEvents);
   }
 
   note(): void {}
 
-  show(rows: Row[], summary: string): void {
-    const table = rows.map((row) => tableLine(row, (status) => paint(colors[status.trim()] ?? 0, status)));
-    // Beyond the window's height the cursor cannot go back: the oldest events give way.
-    const room = Math.max(0, (process.stdout.rows ?? 40) - table.length - 4);
-    const events = room === 0 ? [] : this.#events.slice(-Math.min(room, eventsShown));
-    const lines = [`${elapsed(this.#startedMs)}  ${summary}`, ...table, "", ...events];
-    const back = this.#drawnLines > 0 ? `\x1b[${this.#drawnLines}A` : "";
-    // Long lines are cut, not wrapped: a wrapped one would count as two.
-    const body = lines.map((line) => `\x1b[2K${line}`).join("\n");
-    process.stdout.write(`\x1b[?7l${back}\r${body}\n\x1b[J\x1b[?7h`);
-    this.#drawnLines = lines.length;
+  show(rows: Row[], summary: string, chart?: View["chart"]): void {
+    this.#view = { elapsed: elapsed(this.#startedMs), summary, chart, rows, events: this.#events };
+    this.#draw();
   }
 
   close(): void {
-    process.stdout.write("\x1b[?25h\n");
+    this.#terminal.off("resize", this.#draw);
+    this.#terminal.write("\n");
   }
+
+  readonly #draw = () => {
+    if (!this.#view) return;
+    const columns = this.#terminal.columns || 80;
+    const rows = this.#terminal.rows || 24;
+    const lines = frameOf(this.#view, { columns, rows }, (color, text) => `\x1b[${color}m${text}\x1b[0m`);
+    const drawn = this.#drawn;
+    this.#drawn = { lines: lines.length, columns, rows };
+    // Another window has broken the old lines anew, and nobody knows where they begin: all of it is drawn again, from the top.
+    const isResized = drawn.lines > 0 && (drawn.columns !== columns || drawn.rows !== rows);
+    const up = drawn.lines > 0 ? `\x1b[${drawn.lines}A` : "";
+    const body = lines.map((line) => `\x1b[2K${line}\n`).join("");
+    // Without a cursor and without wrapping while it draws, and only then: who is killed in between leaves a terminal as it should be.
+    this.#terminal.write(
+      `\x1b[?25l\x1b[?7l${isResized ? "\x1b[H\x1b[2J" : up}\r${body}\x1b[J\x1b[?7h\x1b[?25h`,
+    );
+  };
 }
 
 class PlainScreen implements Screen {
@@ -102,7 +101,7 @@ class PlainScreen implements Screen {
     if (Date.now() - this.#shownMs < plainTableEveryMs) return;
     this.#shownMs = Date.now();
     console.log(`\n${elapsed(this.#startedMs)}  ${summary}`);
-    console.log(`${rows.map((row) => tableLine(row, (status) => status)).join("\n")}\n`);
+    console.log(`${tableOf(rows, Number.POSITIVE_INFINITY, (_, text) => text).join("\n")}\n`);
   }
 
   close(): void {

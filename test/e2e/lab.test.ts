@@ -1,8 +1,8 @@
 /** One burst in the lab: the real API scales real agents up and back to nothing. `npm run lab` plays longer ones. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { LabStage } from "../../tools/lab/stage.ts";
 import { isAlive } from "../../tools/processes/tree.ts";
 import type { Screen } from "../../tools/screen.ts";
@@ -17,15 +17,20 @@ const openScreen = (): Screen => ({
 });
 
 let directory: string;
+/** Where whatever the lab starts has its temporary files, unless told otherwise. */
+let temporary: string;
 let stage: LabStage;
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "kelpie-lab-test-"));
+  temporary = mkdtempSync(join(tmpdir(), "kelpie-lab-tmp-"));
+  vi.stubEnv("TMPDIR", temporary);
   const options = { seed: 4, durationMs: 1, nodes: 2, bursts: 1, openScreen };
   stage = new LabStage(options, directory, new AbortController().signal);
 });
 afterAll(async () => {
   await stage.clear();
-  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  vi.unstubAllEnvs();
+  for (const path of [directory, temporary]) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
 });
 
 it("jobs come, instances come up, everything is done, and nothing is left", async () => {
@@ -44,4 +49,6 @@ it("jobs come, instances come up, everything is done, and nothing is left", asyn
   await stage.clear();
   expect(stage.pids.length).toBeGreaterThan(2);
   expect(stage.pids.filter(isAlive)).toEqual([]);
+  // Agents that were killed have left theirs in the lab's own directory, which goes with it.
+  expect(readdirSync(temporary)).toEqual([]);
 }, 300_000);

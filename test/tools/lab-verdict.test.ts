@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import type { Attempt, Job } from "../../src/contract/index.ts";
 import { judgeLab, type LabEvidence } from "../../tools/lab/verdict.ts";
-import { sparkline } from "../../tools/lab/view.ts";
 import type { SumEvent } from "../../tools/sum-log.ts";
 import { medianLine } from "../salad/hardware.ts";
 
@@ -29,6 +28,7 @@ const well: LabEvidence = {
     unreadable: [],
   },
   taken: new Map([["i1", takenMs]]),
+  takenEarly: 2,
   ...{ hardware: hardware(1), stepSeconds: 0.1, bytes: { up: 1_000, down: 2_400 } },
   ...{ instancesLeft: 0, status: "stopped", interruptions: 0, zombies: 0, agents: 1 },
   ...{ requests: 3, tooMany: 0, bursts: 1, mostReplicas: 1, zeros: 1 },
@@ -73,6 +73,9 @@ test("what ended there before it was taken is no loss", () => {
   expect(judgeLab(withAttempt({ end: "interrupted", ended: at(-1) })).problems).toEqual([]);
 });
 
-test("replicas over time: nothing, a little, all", () => {
-  expect(sparkline([0, 1, 8], 8)).toBe("·▁█");
+test("instances that scale-in took before they ran are told apart from those that ran", () => {
+  const { lines } = judgeLab(well);
+  expect(lines).toContainEqual(
+    expect.stringMatching(/taken by scale-in +1, 0 of them with a lease; 2 more before they ran$/),
+  );
 });

@@ -1,5 +1,5 @@
 /** The live view: a row per node, with what it is at and what it suffers from. */
-import type { Row } from "../screen.ts";
+import type { Row } from "../screen/table.ts";
 import type { JobProgress } from "../sum-progress.ts";
 import type { ChaosJob } from "./judge/evidence.ts";
 import type { LiveWire } from "./logs/live-wire.ts";
@@ -46,7 +46,7 @@ export function rowsOf(nodes: readonly Node[], work: ReadonlyMap<string, Work>):
       step: at?.progress.step ?? 0,
       n: at?.job.n ?? 0,
       attempt: 0,
-      machine: at?.job.name ?? "",
+      more: { job: at?.job.name ?? "" },
     };
   });
 }

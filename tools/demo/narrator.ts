@@ -1,6 +1,7 @@
 /** Puts what the jobs' log says into rows and sentences. The API's word adds only status and attempt. */
 import type { Job } from "../../src/contract/index.ts";
-import type { Row, Screen } from "../screen.ts";
+import type { Row } from "../screen/table.ts";
+import type { Screen } from "../screen.ts";
 import type { SumEvent } from "../sum-log.ts";
 import { type JobProgress, progressOf } from "../sum-progress.ts";
 import type { DemoJob } from "./scenario.ts";
@@ -35,7 +36,7 @@ export class Narrator {
         ...{ name, n, step: now.step },
         status: answer?.status ?? "unknown",
         attempt: answer?.attempt ?? 0,
-        machine: machine + lost,
+        more: { machine: machine + lost },
       };
     });
   }

@@ -31,8 +31,10 @@ export interface AgentsSettings {
 const keptTails = 6;
 
 export class Agents implements InstanceWatcher {
-  /** When scale-in began to take an instance away. */
+  /** When scale-in began to take an instance away; of those that ran. */
   readonly taken = new Map<string, number>();
+  /** Taken by scale-in before they ran. */
+  takenEarly = 0;
   interruptions = 0;
   zombies = 0;
   started = 0;
@@ -116,7 +118,7 @@ export class Agents implements InstanceWatcher {
   }
 
   ended(instance: Instance, how: InstanceEnd): void {
-    if (how === "taken" && !this.taken.has(instance.id)) this.taken.set(instance.id, Date.now());
+    if (how === "taken") this.#isTaken(instance);
     const container = this.#containers.get(instance.id);
     if (!container || container.state === "gone") return;
     if (how === "interrupted") {
@@ -142,6 +144,16 @@ export class Agents implements InstanceWatcher {
       .slice(-keptTails)
       .map((container) => `--- ${nameOf(container.instance)} ---\n${container.tail(lines)}`)
       .join("\n");
+  }
+
+  #isTaken(instance: Instance): void {
+    if (instance.announced) {
+      // Without a stop before: told of no earlier moment.
+      if (!this.taken.has(instance.id)) this.taken.set(instance.id, Date.now());
+      return;
+    }
+    this.takenEarly++;
+    this.#settings.tell(`− ${nameOf(instance)} is taken away before it runs`);
   }
 
   #haunt(container: Container): void {

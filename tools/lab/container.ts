@@ -1,5 +1,6 @@
 /** One container: the real agent in a process of its own, on a node that computes at its own speed, behind a home line. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Hardware, Line } from "../../test/salad/hardware.ts";
 import type { Instance } from "../../test/salad/instances.ts";
 import { Lane } from "../chaos/network/lane.ts";
@@ -89,6 +90,9 @@ export class Container {
   #start(port: number): LocalAgent {
     const { instance, hardware, api, key, env, directory, logPath } = this.#settings;
     const url = `http://127.0.0.1:${port}`;
+    // Killed, an agent leaves there what it had: of a container that goes with its file system, here with its directory.
+    const temporary = join(directory, "tmp");
+    mkdirSync(temporary, { recursive: true });
     return startLocalAgent({
       // The storage is behind the same line.
       api: { url, s3Endpoint: `${url}${new URL(api.s3Endpoint).pathname}` },
@@ -96,8 +100,8 @@ export class Container {
       containerGroupId: instance.groupId,
       machineId: instance.machineId,
       directory,
-      // Of the node, and for its command alone: neither API nor agent knows of it.
-      env: { ...env, SUM_SPEED: String(hardware.speed) },
+      // SUM_SPEED is of the node, and for its command alone: neither API nor agent knows of it.
+      env: { ...env, TMPDIR: temporary, SUM_SPEED: String(hardware.speed) },
       onLine: (line) => appendFileSync(logPath, `${line}\n`),
     });
   }
@@ -111,6 +115,12 @@ const bitsPerSecond = (mbps: number) => (mbps * 1_000_000) / settings.lineDiviso
 
 /** For people. */
 export function hardwareInWords({ speed, line }: Hardware): string {
-  const kbps = (mbps: number) => String(Math.round(bitsPerSecond(mbps) / 1_000));
-  return `speed ${speed.toFixed(2)}, ${kbps(line.upMbps)}↑ ${kbps(line.downMbps)}↓ kbit/s`;
+  const { up, down } = kbpsOf(line);
+  return `speed ${speed.toFixed(2)}, ${up}↑ ${down}↓ kbit/s`;
+}
+
+/** In whole kbit/s, as the lab has it. */
+export function kbpsOf({ upMbps, downMbps }: Line): { up: number; down: number } {
+  const kbps = (mbps: number) => Math.round(bitsPerSecond(mbps) / 1_000);
+  return { up: kbps(upMbps), down: kbps(downMbps) };
 }

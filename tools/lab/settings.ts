@@ -30,8 +30,10 @@ export const settings = {
   /** From the end of one burst's work and the group's stop to the next burst. */
   pauseMs: 4_000,
   lookMs: 500,
-  /** Of replicas over time, as far back as is shown. */
+  /** Of replicas over time. */
   looksPerSample: 4,
+  /** How far back a line tells of them; a table, as far as its terminal is wide. */
+  samplesOfLine: 60,
   /** How often the API is asked for counts: for the table of a terminal, for a line elsewhere. */
   countEveryMs: { table: 2_000, line: 5_000 },
   /** Jobs that the verdict reads at the same time. */

@@ -13,13 +13,14 @@ import { type LocalApi, startLocalApi } from "../local-api.ts";
 import { type Client, createClient, openBucket } from "../local-client.ts";
 import type { Play } from "../processes/run-to-the-end.ts";
 import { projectRoot } from "../project.ts";
-import { openScreen, type Row, type Screen } from "../screen.ts";
+import type { Row } from "../screen/table.ts";
+import { openScreen, type Screen } from "../screen.ts";
 import { outputKeyOf, sumJob } from "../sum-job.ts";
 import { readSumLog } from "../sum-log.ts";
 import { Agents } from "./agents.ts";
 import { settings } from "./settings.ts";
 import { judgeLab, type LabVerdict } from "./verdict.ts";
-import { type LabJob, rowsOf, shown, sparkline } from "./view.ts";
+import { chartOf, keptSamples, type LabJob, queueInWords, rowsOf, sparkline } from "./view.ts";
 
 export interface LabOptions {
   seed: number;
@@ -233,30 +234,34 @@ export class LabStage implements Play {
     for (let looks = 0; !signal.aborted; looks++) {
       const group = salad.cloud.groups.byId(this.#groupId);
       if (group) {
-        const replicas = group.stopped ? 0 : group.replicas;
+        const replicas = replicasOf(group);
         this.#mostReplicas = Math.max(this.#mostReplicas, replicas);
         if (looks % settings.looksPerSample === 0)
-          this.#replicas = [...this.#replicas, replicas].slice(-shown);
+          this.#replicas = [...this.#replicas, replicas].slice(-keptSamples);
         const isDue = Date.now() - countedMs >= countEveryMs;
         if (isDue) {
           countedMs = Date.now();
-          queue = await this.#queueInWords(client);
+          queue = await this.#queue(client, salad.cloud, group);
         }
         if (isTTY) {
           this.#screen?.show(
             this.#rows(salad.cloud, group, agents, tail),
             this.#summary(salad.cloud, group, queue),
+            chartOf(this.#replicas, this.#options.nodes),
           );
-        } else if (isDue) this.#screen?.event(this.#summary(salad.cloud, group, queue));
+        } else if (isDue) {
+          const overTime = sparkline(this.#replicas, this.#options.nodes, settings.samplesOfLine);
+          this.#screen?.event(`${this.#summary(salad.cloud, group, queue)}  ${overTime}`);
+        }
       }
       await sleep(settings.lookMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  async #queueInWords(client: Client): Promise<string> {
+  async #queue(client: Client, cloud: Cloud, group: Group): Promise<string> {
     try {
-      const { jobs } = await client.group(this.#groupId);
-      return `${jobs.pending} pending, ${jobs.running} leased, ${jobs.completed} done`;
+      const status = await client.group(this.#groupId);
+      return queueInWords(status, new Set(cloud.instances.of(group).map(({ id }) => id)));
     } catch {
       return "not known"; // Shown, not judged by: the course asks for itself, and fails if it must.
     }
@@ -264,9 +269,7 @@ export class LabStage implements Play {
 
   #summary(cloud: Cloud, group: Group, queue: string): string {
     const { running } = countsOf(cloud, group);
-    const replicas = this.#replicas.at(-1) ?? 0;
-    const overTime = sparkline(this.#replicas, this.#options.nodes);
-    return `${statusOf(cloud, group)}, replicas ${replicas}, ${running} running; jobs: ${queue}  ${overTime}`;
+    return `${statusOf(cloud, group)}, replicas ${replicasOf(group)}, ${running} running; jobs: ${queue}`;
   }
 
   #rows(cloud: Cloud, group: Group, agents: Agents, tail: SumLogTail): Row[] {
@@ -299,6 +302,7 @@ export class LabStage implements Play {
       stepSeconds: settings.stepSeconds,
       bytes: agents.bytes,
       taken: agents.taken,
+      takenEarly: agents.takenEarly,
       instancesLeft: group ? salad.cloud.instances.of(group).length : 0,
       status: group ? statusOf(salad.cloud, group) : "gone",
       interruptions: agents.interruptions,
@@ -345,3 +349,5 @@ export class LabStage implements Play {
     await this.#salad?.stop();
   }
 }
+
+const replicasOf = ({ stopped, replicas }: Group) => (stopped ? 0 : replicas);

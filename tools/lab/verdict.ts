@@ -13,8 +13,10 @@ export interface LabEvidence {
   stepSeconds: number;
   /** Over all lines. */
   bytes: { up: number; down: number };
-  /** When scale-in began to take an instance away. */
+  /** When scale-in began to take an instance away; of those that ran. */
   taken: ReadonlyMap<string, number>;
+  /** Taken by scale-in before they ran. */
+  takenEarly: number;
   instancesLeft: number;
   status: string;
   interruptions: number;
@@ -77,7 +79,10 @@ export function judgeLab(evidence: LabEvidence): LabVerdict {
     ["machines that vanished", `${evidence.interruptions}, ${evidence.zombies} of them came back as zombies`],
     ["machines' speeds", rangeOf([...evidence.hardware.values()].map(({ speed }) => speed))],
     ["over their lines", `${kilobytes(evidence.bytes.up)} up, ${kilobytes(evidence.bytes.down)} down`],
-    ["instances taken by scale-in", `${taken.size}, ${lost.length} of them with a lease`],
+    [
+      "instances taken by scale-in",
+      `${taken.size}, ${lost.length} of them with a lease; ${evidence.takenEarly} more before they ran`,
+    ],
     ["steps computed twice", `${sum(({ twice }) => twice)} of ${sum(({ computed }) => computed)}`],
     ["most replicas", evidence.mostReplicas],
     ["nothing left after a burst", `${evidence.zeros} of ${evidence.bursts}`],
