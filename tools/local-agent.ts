@@ -1,6 +1,6 @@
 /**
- * An agent as a process of its own, standing for one container on one node: its own machine id, its own empty
- * working directory, nothing of this shell's environment. Killing it takes its command with it, as a power cut would.
+ * An agent as a process of its own, standing for one container on one node: its own machine id, its own
+ * working directory with its temporary files in it, nothing of this shell's environment. Killing it takes its command with it, as a power cut would.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ export interface LocalAgentOptions {
   key: string;
   containerGroupId: string;
   machineId: string;
-  /** Made where missing; becomes the working directory. */
+  /** Made where missing; becomes the working directory. Its `tmp` is for temporary files. */
   directory: string;
   /** Default true; false: no AWS_ variable at all, for jobs in managed storage. */
   s3Keys?: boolean;
@@ -36,14 +36,16 @@ const s3Keys = ({ s3Endpoint }: LocalAgentOptions["api"]) => ({
 });
 
 export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
-  mkdirSync(options.directory, { recursive: true });
-  const { PATH, HOME, TMPDIR } = process.env;
+  // Killed, an agent leaves its temporary files: those of a container go with its file system, here with its directory.
+  const temporary = join(options.directory, "tmp");
+  mkdirSync(temporary, { recursive: true });
+  const { PATH, HOME } = process.env;
   const sources: [string, string] = [process.execPath, join(projectRoot, "worker-agent/src/main.ts")];
   const [command, ...commandArguments] = options.program ?? sources;
   const child = startProcess(command, commandArguments, {
     cwd: options.directory,
     env: {
-      ...{ PATH, HOME, TMPDIR },
+      ...{ PATH, HOME, TMPDIR: temporary },
       KELPIE_API_URL: options.api.url,
       KELPIE_API_KEY: options.key,
       SALAD_MACHINE_ID: options.machineId,

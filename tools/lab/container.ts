@@ -1,6 +1,5 @@
 /** One container: the real agent in a process of its own, on a node that computes at its own speed, behind a home line. */
-import { appendFileSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync } from "node:fs";
 import type { Hardware, Line } from "../../test/salad/hardware.ts";
 import type { Instance } from "../../test/salad/instances.ts";
 import { Lane } from "../chaos/network/lane.ts";
@@ -90,9 +89,6 @@ export class Container {
   #start(port: number): LocalAgent {
     const { instance, hardware, api, key, env, directory, logPath } = this.#settings;
     const url = `http://127.0.0.1:${port}`;
-    // Killed, an agent leaves there what it had: of a container that goes with its file system, here with its directory.
-    const temporary = join(directory, "tmp");
-    mkdirSync(temporary, { recursive: true });
     return startLocalAgent({
       // The storage is behind the same line.
       api: { url, s3Endpoint: `${url}${new URL(api.s3Endpoint).pathname}` },
@@ -100,8 +96,8 @@ export class Container {
       containerGroupId: instance.groupId,
       machineId: instance.machineId,
       directory,
-      // SUM_SPEED is of the node, and for its command alone: neither API nor agent knows of it.
-      env: { ...env, TMPDIR: temporary, SUM_SPEED: String(hardware.speed) },
+      // Of the node, and for its command alone: neither API nor agent knows of it.
+      env: { ...env, SUM_SPEED: String(hardware.speed) },
       onLine: (line) => appendFileSync(logPath, `${line}\n`),
     });
   }
