@@ -1,7 +1,9 @@
 /** What the lab shows of instances, and how it tells the queue. */
 import { expect, test } from "vitest";
 import type { GroupStatus } from "../../src/contract/index.ts";
-import { chartOf, queueInWords, rowsOf, sparkline } from "../../tools/lab/view.ts";
+import { chartOf, queueInWords, rowsOf, sparkline, summaryOf } from "../../tools/lab/view.ts";
+import { createCloud } from "../salad/cloud.ts";
+import { startGroup } from "../salad/group-calls.ts";
 import { medianLine } from "../salad/hardware.ts";
 import type { Instance } from "../salad/instances.ts";
 
@@ -58,6 +60,21 @@ test("an instance has its machine's speed and line, its job, and a deletion cost
       more: { job: "", cost: "", ...node },
     },
   ]);
+});
+
+test("the summary tells what is asked for and what runs at this moment", () => {
+  let nowMs = 1_000_000;
+  const cloud = createCloud({ nowMs: () => nowMs, pace: { allocatingMs: 10 } });
+  cloud.accounts.add({ name: "acme", replicasQuota: 5 }, nowMs);
+  const container = { image: "example.com/image:1", resources: { cpu: 1, memory: 1024 } };
+  const given = { name: "trainers", container, replicas: 2, autostart_policy: false };
+  const group = cloud.groups.create("acme", "default", { ...given, restart_policy: "always" }, nowMs);
+  const queue = "5 pending";
+  expect(summaryOf(cloud, group, queue)).toBe("stopped, replicas 0, 0 running; jobs: 5 pending");
+  startGroup(cloud, group);
+  expect(summaryOf(cloud, group, queue)).toBe("deploying, replicas 2, 0 running; jobs: 5 pending");
+  nowMs += 10;
+  expect(summaryOf(cloud, group, queue)).toBe("running, replicas 2, 2 running; jobs: 5 pending");
 });
 
 test("replicas over time: nothing, a little, all; the newest where there is no room for all", () => {

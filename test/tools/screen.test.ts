@@ -106,7 +106,10 @@ describe("a frame", () => {
 
   test("where not all events have room the newest have, whole", () => {
     const [latest] = view.events.slice(-1);
-    const frame = frameOf({ ...view, rows: [] }, { columns: 60, rows: 7 }, plain);
+    const long = { elapsed: "  59.0 s", text: `${latest?.text}, and something before` };
+    const events = [long, ...view.events.slice(-1)];
+    const frame = frameOf({ ...view, rows: [], events }, { columns: 60, rows: 8 }, plain);
+    // There is room for three lines, and each takes two.
     expect(frame.slice(3, 4)).toEqual([""]);
     expect(frame.slice(4).join(" ").replace(/ +/g, " ").trim()).toBe(
       `${latest?.elapsed} ${latest?.text}`.trim(),

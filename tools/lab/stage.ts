@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Cloud, saladRequestsPerMinute } from "../../test/salad/cloud.ts";
-import { countsOf, statusOf } from "../../test/salad/group-calls.ts";
+import { statusOf } from "../../test/salad/group-calls.ts";
 import type { Group } from "../../test/salad/groups.ts";
 import { measuredLines, speedAt } from "../../test/salad/hardware.ts";
 import { SimulatedSalad } from "../../test/salad/simulated-salad.ts";
@@ -20,7 +20,16 @@ import { readSumLog } from "../sum-log.ts";
 import { Agents } from "./agents.ts";
 import { settings } from "./settings.ts";
 import { judgeLab, type LabVerdict } from "./verdict.ts";
-import { chartOf, keptSamples, type LabJob, queueInWords, rowsOf, sparkline } from "./view.ts";
+import {
+  chartOf,
+  keptSamples,
+  type LabJob,
+  queueInWords,
+  replicasOf,
+  rowsOf,
+  sparkline,
+  summaryOf,
+} from "./view.ts";
 
 export interface LabOptions {
   seed: number;
@@ -246,12 +255,12 @@ export class LabStage implements Play {
         if (isTTY) {
           this.#screen?.show(
             this.#rows(salad.cloud, group, agents, tail),
-            this.#summary(salad.cloud, group, queue),
+            summaryOf(salad.cloud, group, queue),
             chartOf(this.#replicas, this.#options.nodes),
           );
         } else if (isDue) {
           const overTime = sparkline(this.#replicas, this.#options.nodes, settings.samplesOfLine);
-          this.#screen?.event(`${this.#summary(salad.cloud, group, queue)}  ${overTime}`);
+          this.#screen?.event(`${summaryOf(salad.cloud, group, queue)}  ${overTime}`);
         }
       }
       await sleep(settings.lookMs, undefined, { signal }).catch(() => undefined);
@@ -265,11 +274,6 @@ export class LabStage implements Play {
     } catch {
       return "not known"; // Shown, not judged by: the course asks for itself, and fails if it must.
     }
-  }
-
-  #summary(cloud: Cloud, group: Group, queue: string): string {
-    const { running } = countsOf(cloud, group);
-    return `${statusOf(cloud, group)}, replicas ${replicasOf(group)}, ${running} running; jobs: ${queue}`;
   }
 
   #rows(cloud: Cloud, group: Group, agents: Agents, tail: SumLogTail): Row[] {
@@ -349,5 +353,3 @@ export class LabStage implements Play {
     await this.#salad?.stop();
   }
 }
-
-const replicasOf = ({ stopped, replicas }: Group) => (stopped ? 0 : replicas);

@@ -1,7 +1,10 @@
 /** The live view: a row per instance, the queue, and replicas over time. */
 
 import type { GroupStatus } from "../../src/contract/index.ts";
+import type { Cloud } from "../../test/salad/cloud.ts";
 import type { InstanceState } from "../../test/salad/controls.ts";
+import { countsOf, statusOf } from "../../test/salad/group-calls.ts";
+import type { Group } from "../../test/salad/groups.ts";
 import type { Hardware } from "../../test/salad/hardware.ts";
 import type { Instance } from "../../test/salad/instances.ts";
 import type { Row } from "../screen/table.ts";
@@ -50,6 +53,15 @@ export function rowsOf(
       .filter(({ state }) => state === "zombie")
       .map(({ instance, hardware }) => row(instance, "zombie", hardware)),
   ];
+}
+
+/** Those that are asked for at this moment. */
+export const replicasOf = ({ stopped, replicas }: Group) => (stopped ? 0 : replicas);
+
+/** `queue`: in words. */
+export function summaryOf(cloud: Cloud, group: Group, queue: string): string {
+  const { running } = countsOf(cloud, group);
+  return `${statusOf(cloud, group)}, replicas ${replicasOf(group)}, ${running} running; jobs: ${queue}`;
 }
 
 /** `there`: instances that SaladCloud knows. A lease outlives a node that vanished until its term is over, and a zombie renews it. */
