@@ -56,10 +56,12 @@ export async function decideInTurn(
     const rests = isAtRest(looked.group.status);
     if (hold !== null && rests) await settle(settlingOf(turn), hold, 0);
     const isDown = isDownwards(looked.choice.step);
-    if (looked.choice.step === "none" || (isDown && trigger === "submission")) {
+    // Else the hold would be renewed by each step that Salad does not carry out, and idle nodes would get no job meanwhile.
+    const isUnclear = looked.choice.step === "scale_down" && (hold?.step ?? null) !== null;
+    if (looked.choice.step === "none" || (isDown && trigger === "submission") || isUnclear) {
       if (hold !== null && !rests) await settle(settlingOf(turn), hold, looked.group.replicas);
       if (mayExchange(looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
-      return unchanged(current);
+      return isUnclear ? { ...unchanged(current), reason: unclearStep } : unchanged(current);
     }
     const { facts, choice } = looked;
     const act = isDown ? stepDown : stepUp;
@@ -83,6 +85,8 @@ export async function decideInTurn(
   });
   return decided ?? { ...unchanged(proposed), reason: "another decision on this group is being made" };
 }
+
+const unclearStep = "until this look it was not clear what became of the last step down";
 
 /** Whether there may be machines to exchange. Who submits a job waits for none. */
 export const mayExchange = ({ status, replicas }: SaladGroup, trigger: ScalingTrigger) =>

@@ -1,0 +1,56 @@
+/** Steps down whose outcome Salad does not show: nobody who stays is held back for longer than docs/autoscaling.md says. */
+import { expect, test } from "vitest";
+import { unanswered } from "./salad.ts";
+import { key, ScalingWorld } from "./world.ts";
+
+const minute = 60_000;
+
+/** Whether that machine gets a job that has just come; it ends at once. */
+async function getsJob(world: ScalingWorld, machineId: string): Promise<boolean> {
+  world.jobs(1);
+  const held = await world.claimAt(machineId);
+  if (held) await world.settle(held, "completed");
+  else world.run("UPDATE jobs SET status = 'canceled', canceled = 1 WHERE status = 'pending'");
+  return held !== null;
+}
+
+test("Salad answers no change for many minutes: idle nodes get jobs every other one", async () => {
+  const world = new ScalingWorld();
+  world.salad.run(5);
+  world.jobs(1);
+  await world.busy("m1");
+  world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+  const got = [];
+  for (let n = 0; n < 6; n++) {
+    await world.scaler.pass();
+    got.push(await getsJob(world, "m2"));
+    world.nowMs += minute;
+  }
+  expect(got).toEqual([false, true, false, true, false, true]);
+});
+
+test("Salad lists one instance too many for ever: a further step waits, and does not prolong the hold", async () => {
+  const world = new ScalingWorld({ min: 3 });
+  world.salad.run(6);
+  world.salad.choosesAtOnce = false;
+  await world.scaler.pass();
+  world.run("UPDATE scaling_rules SET min_replicas = 2");
+  for (let n = 0; n < 14; n++) {
+    world.nowMs += minute;
+    await world.scaler.pass();
+    expect(await world.engine.grantHold(key)).not.toBeNull();
+  }
+  expect(world.history).toEqual(["scale_down 6→3"]);
+  world.nowMs += minute;
+  expect(await getsJob(world, "m1")).toBe(true);
+});
+
+test("a stop waits for no earlier step: nothing stays that nobody needs", async () => {
+  const world = new ScalingWorld({ min: 3 });
+  world.salad.run(6);
+  world.salad.choosesAtOnce = false;
+  await world.scaler.pass();
+  world.run("UPDATE scaling_rules SET min_replicas = 0");
+  await world.scaler.pass();
+  expect(world.history).toEqual(["scale_down 6→3", "stop 3→0"]);
+});
