@@ -77,9 +77,8 @@ export async function decideInTurn(
     await keep(d1, key, decision, beside);
     if (made) await settle(settlingOf(turn), made, made.step?.replicas ?? 0);
     // Those whom an earlier step was about to take may be kept now.
-    const { replicasAfter, error } = outcome;
-    const isUp = !isDown && error === null && replicasAfter !== null;
-    if (isUp && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasAfter);
+    const replicasNow = outcome.replicasAfter ?? looked.group.replicas;
+    if (!isDown && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasNow);
     if (!isDown && mayExchange(looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
     return decision;
   });

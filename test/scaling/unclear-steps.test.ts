@@ -1,6 +1,6 @@
 /** Steps down whose outcome Salad does not show: nobody who stays is held back for longer than docs/autoscaling.md says. */
 import { expect, test } from "vitest";
-import { unanswered } from "./salad.ts";
+import { status, unanswered } from "./salad.ts";
 import { key, ScalingWorld } from "./world.ts";
 
 const minute = 60_000;
@@ -53,4 +53,21 @@ test("a stop waits for no earlier step: nothing stays that nobody needs", async 
   world.run("UPDATE scaling_rules SET min_replicas = 0");
   await world.scaler.pass();
   expect(world.history).toEqual(["scale_down 6→3", "stop 3→0"]);
+});
+
+test.each([
+  ["refuses", status(400, "rejected", "over quota")],
+  ["does not answer", unanswered],
+])("jobs come, and Salad %s to bring more: those who stay claim all the same", async (_name, answer) => {
+  const world = new ScalingWorld({ min: 3 });
+  world.salad.run(6);
+  world.salad.choosesAtOnce = false;
+  await world.scaler.pass();
+  world.salad.choose();
+  world.jobs(8);
+  world.salad.faultOf = (call) => (call === "setReplicas" ? { answer } : undefined);
+  world.nowMs += minute;
+  await world.scaler.pass();
+  expect(await world.claimAt("m1")).toBeNull();
+  expect(await world.claimAt("m4")).not.toBeNull();
 });
