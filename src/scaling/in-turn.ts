@@ -7,6 +7,7 @@ import { isAtRest } from "../domain/scaling.ts";
 import type { HoldNow } from "../group/protocol.ts";
 import type { SaladGroup } from "../salad/client.ts";
 import { type Decision, keep } from "./decision.ts";
+import { turnMs } from "./desk.ts";
 import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { isDownwards, proposal, unchanged } from "./proposal.ts";
@@ -14,16 +15,23 @@ import { reallocateBad } from "./reallocate.ts";
 import { settle } from "./settle.ts";
 import { settlingOf, stepDown, stepUp, type Turn } from "./step.ts";
 
-/** Null: somebody else has the turn. */
+/** Null: somebody else has the turn. `keepTurn`: whether nobody else has had it since, and then it is ours for its whole length again. */
 export async function inTurn<T>(
-  { turns, operationId }: ScalingPorts,
+  { turns, operationId, nowMs }: ScalingPorts,
   rule: Parameters<typeof placeOf>[0],
   work: (operationId: string, keepTurn: () => Promise<boolean>) => Promise<T>,
 ): Promise<T | null> {
   const { organization, project, group } = placeOf(rule);
   const name = JSON.stringify([organization, project, group]);
   const operation = operationId();
-  const takeTurn = () => turns.takeTurn(name, operation);
+  let oursUntilMs = Number.POSITIVE_INFINITY;
+  const takeTurn = async () => {
+    const askedMs = nowMs();
+    // Another may have taken it, decided, and given it back.
+    if (askedMs >= oursUntilMs || !(await turns.takeTurn(name, operation))) return false;
+    oursUntilMs = askedMs + turnMs;
+    return true;
+  };
   if (!(await takeTurn())) return null;
   try {
     return await work(operation, takeTurn);

@@ -63,6 +63,8 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
   const begun = await begin(standing, "up");
   if (begun === null) return overtaken(outcome);
   const revert = revertStep(queue.rule, "up", begun);
+  // Another may have asked for more meanwhile: our number would take instances away, busy or not.
+  if (!(await standing.keepTurn())) return { ...overtaken(outcome), beside: [revert] };
   const failed = (answer: Refused): Outcome => ({
     ...outcome,
     replicasAfter: null,
