@@ -24,11 +24,12 @@ export async function reallocateBad(
   if (!listed.ok) return;
   for (const { machineId, reason } of bad.slice(0, mostAtOnce)) {
     const instance = listed.value.find((one) => one.machineId === machineId && one.state !== "stopping");
-    // It has gone by itself.
     const answer = instance ? await salad.reallocate(placeOf(rule), instance.id) : null;
-    const isGone = answer === null || answer.ok || answer.status === 404;
-    if (isGone) await machines.reallocated(key, machineId);
-    if (answer === null) continue;
+    // By Salad's word: a gateway's 404 says nothing of it.
+    const hasGone = answer === null || (!answer.ok && answer.reason === "refused" && answer.status === 404);
+    if (hasGone || answer.ok) await machines.reallocated(key, machineId);
+    // By itself.
+    if (hasGone) continue;
     await keep(d1, key, {
       atMs: nowMs(),
       trigger,
@@ -38,7 +39,7 @@ export async function reallocateBad(
       replicasBefore: null,
       replicasAfter: null,
       reason,
-      error: isGone ? null : why(answer),
+      error: answer.ok ? null : why(answer),
     });
   }
 }

@@ -1,0 +1,47 @@
+/** Machines that fail jobs and are to be exchanged by the API: what is asked of Salad, what is told of it, whom it costs. */
+import { expect, test } from "vitest";
+import type { BadMachine } from "../../src/group/protocol.ts";
+import { status } from "./salad.ts";
+import { ScalingWorld } from "./world.ts";
+
+/** The group's object names these machines until it hears that they were exchanged. */
+function badMachines(world: ScalingWorld, machineIds: string[]): BadMachine[] {
+  const bad = machineIds.map((machineId) => ({ machineId, reason: "fails what goes well elsewhere" }));
+  Object.assign(world.engine, {
+    badMachines: async () => [...bad],
+    reallocated: async (_key: unknown, machineId: string) => {
+      bad.splice(
+        bad.findIndex((one) => one.machineId === machineId),
+        1,
+      );
+    },
+  });
+  return bad;
+}
+
+test("a gateway's 404 is not Salad's word: the next pass asks again", async () => {
+  const world = new ScalingWorld({ min: 2 });
+  world.salad.run(2);
+  const bad = badMachines(world, ["m2"]);
+  world.salad.faultOf = (call, count) =>
+    call === "reallocate" && count === 1
+      ? { answer: status(404, "unavailable", "404 with HTML") }
+      : undefined;
+  await world.scaler.pass();
+  expect([bad.length, world.salad.reallocated]).toEqual([1, []]);
+  await world.scaler.pass();
+  expect([bad, world.salad.reallocated]).toEqual([[], ["i2"]]);
+  expect(world.history).toEqual([
+    "reallocate null→null: SaladCloud did not answer: 404 with HTML",
+    "reallocate null→null",
+  ]);
+});
+
+test("an instance that has gone by itself was not exchanged: nothing is told, nothing asked again", async () => {
+  const world = new ScalingWorld({ min: 2 });
+  world.salad.run(2);
+  const bad = badMachines(world, ["m2"]);
+  world.salad.faultOf = (call) => (call === "reallocate" ? { answer: status(404, "refused") } : undefined);
+  await world.scaler.pass();
+  expect([bad, world.history]).toEqual([[], []]);
+});
