@@ -41,5 +41,7 @@ export async function reallocateBad(
       reason,
       error: answer.ok ? null : why(answer),
     });
+    // The others would be refused as well.
+    if (!answer.ok && answer.status === 429) return;
   }
 }

@@ -45,3 +45,21 @@ test("an instance that has gone by itself was not exchanged: nothing is told, no
   await world.scaler.pass();
   expect([bad, world.history]).toEqual([[], []]);
 });
+
+test("an organization's exchanges of a minute are used up: nobody's requests rest for it, and no more are asked for", async () => {
+  const world = new ScalingWorld({ min: 3 });
+  world.salad.run(3);
+  badMachines(world, ["m1", "m2", "m3"]);
+  world.salad.faultOf = (call) =>
+    call === "reallocate" ? { answer: status(429, "unavailable") } : undefined;
+  for (let n = 1; n <= 5; n++) {
+    const startMs = world.nowMs;
+    await world.scaler.pass();
+    expect(await world.desk.take("look")).toEqual({ ok: true });
+    expect(world.salad.calls.filter((call) => call === "reallocate")).toHaveLength(n);
+    world.nowMs = startMs + 60_000;
+  }
+  expect(world.history).toEqual([
+    "reallocate null→null: SaladCloud takes no more requests just now (429)",
+  ]);
+});
