@@ -68,7 +68,7 @@ export async function decideInTurn(
     const isUnclear = looked.choice.step === "scale_down" && (hold?.step ?? null) !== null;
     if (looked.choice.step === "none" || (isDown && trigger === "submission") || isUnclear) {
       if (hold !== null && !rests) await settle(settlingOf(turn), hold, looked.group.replicas);
-      if (mayExchange(looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
+      if (mayExchange(queue.rule, looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
       return isUnclear ? { ...unchanged(current), reason: unclearStep } : unchanged(current);
     }
     const { facts, choice } = looked;
@@ -87,7 +87,7 @@ export async function decideInTurn(
     // Those whom an earlier step was about to take may be kept now.
     const replicasNow = outcome.replicasAfter ?? looked.group.replicas;
     if (!isDown && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasNow);
-    if (!isDown && mayExchange(looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
+    if (!isDown && mayExchange(queue.rule, looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
     return decision;
   });
   return decided ?? { ...unchanged(proposed), reason: "another decision on this group is being made" };
@@ -95,9 +95,9 @@ export async function decideInTurn(
 
 const unclearStep = "until this look it was not clear what became of the last step down";
 
-/** Whether there may be machines to exchange. Who submits a job waits for none. */
-export const mayExchange = ({ status, replicas }: SaladGroup, trigger: ScalingTrigger) =>
-  trigger !== "submission" && !isAtRest(status) && replicas > 0;
+/** Whether there may be machines to exchange. Who submits a job waits for none, and of a paused rule nothing is changed. */
+export const mayExchange = (rule: QueueRecord, { status, replicas }: SaladGroup, trigger: ScalingTrigger) =>
+  rule.paused === 0 && trigger !== "submission" && !isAtRest(status) && replicas > 0;
 
 /** A step down whose rule was paused or removed since: who stays may claim again all the same. */
 export async function settleWithoutRule(

@@ -99,7 +99,7 @@ export class Scaler {
     // Who submits a job wants no instance taken away.
     if (trigger === "submission" && isDownwards(proposed.action)) return unchanged(proposed);
     const hold = await this.#openHold(queue.rule, queue.rule.hold_begun);
-    const isRunning = looked.kind === "seen" && queue.rule.paused === 0 && mayExchange(looked.group, trigger);
+    const isRunning = looked.kind === "seen" && mayExchange(queue.rule, looked.group, trigger);
     const hasBad = isRunning && (await group(key).badMachines(key)).length > 0;
     if (proposed.action === "none" && hold === null && !hasBad) return proposed;
 

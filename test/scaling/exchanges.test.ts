@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { BadMachine } from "../../src/group/protocol.ts";
 import { status } from "./salad.ts";
-import { ScalingWorld } from "./world.ts";
+import { key, ScalingWorld } from "./world.ts";
 
 /** The group's object names these machines until it hears that they were exchanged. */
 function badMachines(world: ScalingWorld, machineIds: string[]): BadMachine[] {
@@ -62,4 +62,17 @@ test("an organization's exchanges of a minute are used up: nobody's requests res
   expect(world.history).toEqual([
     "reallocate null→null: SaladCloud takes no more requests just now (429)",
   ]);
+});
+
+test("a paused rule exchanges nobody, also where a person's look settles a step down", async () => {
+  const world = new ScalingWorld({ min: 1 });
+  world.salad.run(3);
+  world.salad.choosesAtOnce = false;
+  await world.scaler.pass();
+  world.run("UPDATE scaling_rules SET paused = 1, updated = updated + 1");
+  badMachines(world, ["m3"]);
+  world.salad.choose();
+  await world.scaler.evaluate(key, false);
+  expect(await world.engine.grantHold(key)).toBeNull();
+  expect(world.salad.reallocated).toEqual([]);
 });
