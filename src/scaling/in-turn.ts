@@ -6,7 +6,7 @@ import { deleteRule } from "../db/scaling/rules.ts";
 import { isAtRest } from "../domain/scaling.ts";
 import type { HoldNow } from "../group/protocol.ts";
 import type { SaladGroup } from "../salad/client.ts";
-import { type Decision, keep } from "./decision.ts";
+import { type Decision, keep, tell } from "./decision.ts";
 import { turnMs } from "./desk.ts";
 import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
@@ -55,6 +55,7 @@ export async function decideInTurn(
     const current = proposal(queue, looked, trigger, nowMs());
     if (looked.kind !== "seen") {
       const goes = looked.kind === "gone" ? [deleteRule(key.userId, key.containerGroupId)] : [];
+      tell(ports, key, current);
       await keep(d1, key, current, goes);
       return current;
     }
@@ -82,6 +83,7 @@ export async function decideInTurn(
       ...outcome,
       inputs: { ...current.inputs, ...(busyNodes === undefined ? {} : { busy_nodes: busyNodes }) },
     };
+    tell(ports, key, decision);
     await keep(d1, key, decision, beside);
     if (made) await settle(settlingOf(turn), made, made.step?.replicas ?? 0);
     // Those whom an earlier step was about to take may be kept now.

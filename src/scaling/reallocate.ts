@@ -3,7 +3,7 @@
  * the instance. Which those are, and how many in a day, the object of the group decides.
  */
 import type { ScalingTrigger } from "../contract/index.ts";
-import { keep } from "./decision.ts";
+import { type Decision, keep, tell } from "./decision.ts";
 import { keyOf, placeOf, type Queue, why } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 
@@ -11,11 +11,12 @@ import type { SaladPort, ScalingPorts } from "./ports.ts";
 const mostAtOnce = 3;
 
 export async function reallocateBad(
-  { d1, group, nowMs }: ScalingPorts,
+  ports: ScalingPorts,
   salad: SaladPort,
   { rule }: Queue,
   trigger: ScalingTrigger,
 ): Promise<void> {
+  const { d1, group, nowMs } = ports;
   const key = keyOf(rule);
   const machines = group(key);
   const bad = await machines.badMachines(key);
@@ -30,7 +31,7 @@ export async function reallocateBad(
     if (hasGone || answer.ok) await machines.reallocated(key, machineId);
     // By itself.
     if (hasGone) continue;
-    await keep(d1, key, {
+    const decision: Decision = {
       atMs: nowMs(),
       trigger,
       action: "reallocate",
@@ -40,7 +41,9 @@ export async function reallocateBad(
       replicasAfter: null,
       reason,
       error: answer.ok ? null : why(answer),
-    });
+    };
+    tell(ports, key, decision);
+    await keep(d1, key, decision);
     // The others would be refused as well.
     if (!answer.ok && answer.status === 429) return;
   }

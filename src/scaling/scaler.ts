@@ -88,7 +88,7 @@ export class Scaler {
   }
 
   async #decide(queue: Queue, trigger: ScalingTrigger, untilMs: number): Promise<Decision> {
-    const { d1, nowMs, log, group } = this.#ports;
+    const { d1, nowMs, group } = this.#ports;
     const key = keyOf(queue.rule);
     const looked = await look(this.#salad(trigger === "person" ? "ask" : "look", untilMs), queue, nowMs());
     const proposed = proposal(queue, looked, trigger, nowMs());
@@ -103,19 +103,9 @@ export class Scaler {
     const hasBad = isRunning && (await group(key).badMachines(key)).length > 0;
     if (proposed.action === "none" && hold === null && !hasBad) return proposed;
 
-    const decision = await decideInTurn(this.#ports, this.#salad("act", untilMs), proposed, {
+    return await decideInTurn(this.#ports, this.#salad("act", untilMs), proposed, {
       ...{ rule: queue.rule, trigger },
     });
-    if (decision.action !== "none" || decision.error !== null) {
-      const { atMs: _, inputs, ...told } = decision;
-      log({
-        severity: decision.error === null ? "info" : "warning",
-        event: "scaling_step",
-        detail: JSON.stringify({ ...told, ...inputs }),
-        group: key.containerGroupId,
-      });
-    }
-    return decision;
   }
 
   async #settleWithoutRule(record: HoldRecord, untilMs: number): Promise<Pick<Decision, "trouble">> {

@@ -1,6 +1,7 @@
 /** Answers that come late or never, refusals that are certain, and rules that change while instances are going. */
 import { describe, expect, test } from "vitest";
 import { updateRule } from "../../src/db/scaling/rules.ts";
+import { writes } from "../engine/world.ts";
 import { status, unanswered } from "./salad.ts";
 import { key, ScalingWorld } from "./world.ts";
 
@@ -278,4 +279,26 @@ test("a person who asks without end leaves the minute's looks their requests", a
   let looks = 0;
   while ((await world.desk.take("look")).ok) looks++;
   expect(looks).toBe(15);
+});
+
+test("what was done is in the log where it cannot be recorded: a step, a rule that goes, an exchange", async () => {
+  const told = async (prepare: (world: ScalingWorld) => void) => {
+    const world = new ScalingWorld({ min: 1 });
+    world.salad.run(1);
+    prepare(world);
+    world.faultOf = (statements) =>
+      writes(statements, "INSERT INTO scaling_events") ? "refused" : undefined;
+    expect(await world.scaler.pass()).toMatchObject({ failed: 1 });
+    expect(world.history).toEqual([]);
+    const steps = world.log.filter(({ event }) => event === "scaling_step");
+    return steps.map(({ detail }) => JSON.parse(detail).action);
+  };
+  expect(await told((world) => world.jobs(3))).toEqual(["scale_up"]);
+  expect(await told((world) => Object.assign(world.salad, { exists: false }))).toEqual(["remove_rule"]);
+  expect(
+    await told((world) => {
+      const badMachines = async () => [{ machineId: "m1", reason: "fails what goes well elsewhere" }];
+      Object.assign(world.engine, { badMachines });
+    }),
+  ).toEqual(["reallocate"]);
 });
