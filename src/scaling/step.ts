@@ -65,12 +65,10 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
   const revert = revertStep(queue.rule, "up", begun);
   // Another may have asked for more meanwhile: our number would take instances away, busy or not.
   if (!(await standing.keepTurn())) return { ...overtaken(outcome), beside: [revert] };
-  const failed = (answer: Refused): Outcome => ({
-    ...outcome,
-    replicasAfter: null,
-    error: why(answer),
-    beside: mayBeMade(answer) ? [] : [revert],
-  });
+  const failed = (answer: Refused): Outcome =>
+    answer === budgetSpent
+      ? untried(outcome, [revert])
+      : { ...outcome, replicasAfter: null, error: why(answer), beside: mayBeMade(answer) ? [] : [revert] };
 
   let late = false;
   if (salads.replicas !== replicas) {
@@ -81,7 +79,6 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
     );
     // Whether a stopped group takes a PATCH is not documented: then after its start.
     late = step === "start" && !set.ok && set.reason === "rejected" && set.status === 400;
-    if (!set.ok && set === budgetSpent) return untried(outcome, [revert]);
     if (!set.ok && !late) return failed(set);
   }
   if (step === "start") {
@@ -93,7 +90,7 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
         await salad.setReplicas(place, replicas),
         (now) => now.replicas === replicas,
       );
-      if (!set.ok) return { ...failed(set), replicasAfter: salads.replicas, beside: [] };
+      if (!set.ok) return { ...outcome, replicasAfter: salads.replicas, error: why(set), beside: [] };
     }
   }
   return { ...outcome, beside: [] };

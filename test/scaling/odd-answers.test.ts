@@ -302,3 +302,12 @@ test("what was done is in the log where it cannot be recorded: a step, a rule th
     }),
   ).toEqual(["reallocate"]);
 });
+
+test("a start that no request is left for is no failure, and begins no cooldown", async () => {
+  const world = new ScalingWorld({ upCooldown: 600 });
+  Object.assign(world.salad, { state: "stopped", replicas: 9 });
+  world.jobs(2);
+  world.salad.meanwhile = (call) => (call === "setReplicas" ? spendBudget(world) : undefined);
+  expect(await world.scaler.pass()).toMatchObject({ failed: 0, left: 1 });
+  expect([world.history, world.rule?.scaled_up]).toEqual([[], null]);
+});
