@@ -89,7 +89,8 @@ export async function decideInTurn(
     // Those whom an earlier step was about to take may be kept now.
     const replicasNow = outcome.replicasAfter ?? looked.group.replicas;
     if (!isDown && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasNow);
-    if (!isDown && mayExchange(queue.rule, looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
+    if (!isDown && mayExchange(queue.rule, looked.group, trigger))
+      await reallocateBad(ports, salad, queue, trigger);
     return decision;
   });
   return decided ?? { ...unchanged(proposed), reason: "another decision on this group is being made" };

@@ -59,9 +59,7 @@ test("an organization's exchanges of a minute are used up: nobody's requests res
     expect(world.salad.calls.filter((call) => call === "reallocate")).toHaveLength(n);
     world.nowMs = startMs + 60_000;
   }
-  expect(world.history).toEqual([
-    "reallocate null→null: SaladCloud takes no more requests just now (429)",
-  ]);
+  expect(world.history).toEqual(["reallocate null→null: SaladCloud takes no more requests just now (429)"]);
 });
 
 test("a paused rule exchanges nobody, also where a person's look settles a step down", async () => {
