@@ -8,9 +8,10 @@ import {
   type RequestBudget,
   type RequestKind,
   refuseRequest,
+  routes,
   takeRequest,
 } from "../domain/request-budget.ts";
-import type { BudgetPort, RoundsPort, TurnsPort } from "./ports.ts";
+import type { BudgetPort, RoundsPort, RouteBudgetPort, TurnsPort } from "./ports.ts";
 
 /** Twice what a decision takes at most: Salad's answers come within 10 s or not at all. */
 export const turnMs = 120_000;
@@ -27,7 +28,7 @@ interface Turn {
   untilMs: number;
 }
 
-export class Desk implements BudgetPort, TurnsPort, RoundsPort {
+export class Desk implements BudgetPort, RouteBudgetPort, TurnsPort, RoundsPort {
   readonly #store: DeskStore;
   readonly #nowMs: () => number;
 
@@ -40,6 +41,17 @@ export class Desk implements BudgetPort, TurnsPort, RoundsPort {
     const taken = takeRequest(this.#budget(), what, this.#nowMs());
     if (!taken.ok) return taken;
     this.#store.put(budgetName, taken.budget);
+    return { ok: true };
+  }
+
+  async takeForRoute(): Promise<{ ok: true } | { ok: false; waitMs: number }> {
+    const left = await this.take("ask");
+    if (left.ok) return left;
+    const nowMs = this.#nowMs();
+    const budget = (this.#store.get(routesName) as RequestBudget | undefined) ?? newBudget(nowMs, routes);
+    const taken = takeRequest(budget, "act", nowMs, routes);
+    if (!taken.ok) return { ok: false, waitMs: Math.min(left.waitMs, taken.waitMs) };
+    this.#store.put(routesName, taken.budget);
     return { ok: true };
   }
 
@@ -78,5 +90,6 @@ export class Desk implements BudgetPort, TurnsPort, RoundsPort {
 }
 
 const budgetName = "budget";
+const routesName = "budget of the routes";
 const lastRuleName = "last rule";
 const turnName = (name: string) => `turn ${name}`;

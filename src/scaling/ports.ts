@@ -29,6 +29,12 @@ export interface BudgetPort {
   exhausted(): Promise<void>;
 }
 
+/** The same requests, for routes that ask with the deployment's key. */
+export interface RouteBudgetPort {
+  /** Takes one, of those that the autoscaler leaves to people or else of a few that it never takes; or tells after how long there may be one. */
+  takeForRoute(): Promise<{ ok: true } | { ok: false; waitMs: number }>;
+}
+
 /** One decision at a time on a group of SaladCloud. */
 export interface TurnsPort {
   /** Whether it is ours, until `endTurn` or for `turnMs`; again by the same operation: still. */

@@ -2,10 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import type { RuleKey } from "../db/scaling/rules.ts";
 import type { RequestKind } from "../domain/request-budget.ts";
 import { Desk } from "./desk.ts";
-import type { BudgetPort, RoundsPort, TurnsPort } from "./ports.ts";
+import type { BudgetPort, RoundsPort, RouteBudgetPort, TurnsPort } from "./ports.ts";
+
+type DeskPort = BudgetPort & RouteBudgetPort & TurnsPort & RoundsPort;
 
 /** The desk as a Durable Object: one of a deployment, which has one key. */
-export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPort, RoundsPort {
+export class SaladDesk extends DurableObject<Env> implements DeskPort {
   readonly #desk: Desk;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -23,6 +25,10 @@ export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPo
 
   take(what: RequestKind) {
     return this.#desk.take(what);
+  }
+
+  takeForRoute() {
+    return this.#desk.takeForRoute();
   }
 
   exhausted() {
@@ -47,7 +53,7 @@ export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPo
 }
 
 /** The desk of this deployment. */
-export function deskOf(desks: Env["SALAD_DESK"]): BudgetPort & TurnsPort & RoundsPort {
+export function deskOf(desks: Env["SALAD_DESK"]): DeskPort {
   const stub: unknown = desks.getByName("deployment");
-  return stub as BudgetPort & TurnsPort & RoundsPort;
+  return stub as DeskPort;
 }
