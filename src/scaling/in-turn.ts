@@ -3,6 +3,7 @@ import { limits, type ScalingTrigger } from "../contract/index.ts";
 import type { HoldRecord } from "../db/scaling/holds.ts";
 import type { QueueRecord } from "../db/scaling/queues.ts";
 import { deleteRule } from "../db/scaling/rules.ts";
+import { revertStep } from "../db/scaling/steps.ts";
 import { isAtRest } from "../domain/scaling.ts";
 import type { HoldNow } from "../group/protocol.ts";
 import type { SaladGroup } from "../salad/client.ts";
@@ -60,7 +61,12 @@ export async function decideInTurn(
       return current;
     }
     const turn: Turn = { ports, salad, group: ports.group(key), operationId, queue };
-    const hold = queue.rule.hold_begun === null ? null : await turn.group.grantHold(key);
+    const begunMs = queue.rule.hold_begun;
+    const hold = begunMs === null ? null : await turn.group.grantHold(key);
+    // Whoever began that step died before he asked Salad: no cooldown follows. It was due, so that of the step before is over.
+    if (begunMs !== null && hold?.step === null) {
+      await d1.batch([revertStep({ ...queue.rule, scaled_down: null }, "down", begunMs)]);
+    }
     // Before any start: who is there now goes, and who comes then stays.
     const rests = isAtRest(looked.group.status);
     if (hold !== null && rests) await settle(settlingOf(turn), hold, 0);

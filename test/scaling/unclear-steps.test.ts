@@ -1,5 +1,6 @@
 /** Steps down whose outcome Salad does not show: nobody who stays is held back for longer than docs/autoscaling.md says. */
 import { expect, test } from "vitest";
+import { writes } from "../engine/world.ts";
 import { status, unanswered } from "./salad.ts";
 import { key, ScalingWorld } from "./world.ts";
 
@@ -71,3 +72,21 @@ test.each([
   expect(await world.claimAt("m1")).toBeNull();
   expect(await world.claimAt("m4")).not.toBeNull();
 });
+
+test.each(["answer-lost", "late"] as const)(
+  "the autoscaler dies at its mark (%s): nothing was asked of Salad, so no cooldown follows",
+  async (fault) => {
+    const world = new ScalingWorld({ min: 1, downCooldown: 86_400 });
+    world.salad.run(3);
+    world.faultOf = (statements) => (writes(statements, "SET scaled_down") ? fault : undefined);
+    expect(await world.scaler.pass()).toMatchObject({ failed: 1 });
+    world.faultOf = () => undefined;
+    world.applyLate();
+    expect([world.salad.replicas, world.rule?.scaled_down]).toEqual([3, world.nowMs]);
+    for (let n = 0; n < 2; n++) {
+      world.nowMs += minute;
+      await world.scaler.pass();
+    }
+    expect(world.salad.replicas).toBe(1);
+  },
+);
