@@ -90,3 +90,16 @@ test.each(["answer-lost", "late"] as const)(
     expect(world.salad.replicas).toBe(1);
   },
 );
+
+test("an instance that had no node yet when it was chosen gets no job on the one that it has come to", async () => {
+  const world = new ScalingWorld({ min: 1 });
+  world.salad.run(2);
+  world.salad.instances = world.salad.instances.map((instance) =>
+    instance.id === "i1" ? { ...instance, machineId: "", state: "allocating" } : instance,
+  );
+  await world.scaler.pass();
+  expect(world.history).toEqual(["scale_down 2→1"]);
+  world.jobs(1);
+  expect(await world.claimAt("m7", "i1")).toBeNull();
+  expect(await world.claimAt("m7", "i8")).not.toBeNull();
+});
