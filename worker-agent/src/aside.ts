@@ -11,6 +11,7 @@ import type { UploadRule } from "../../src/contract/index.ts";
 import { contains, realPathOf, removeDirectory } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { type OutputDirectory, takeInLinks } from "./link-contents.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { ownName } from "./transfer/object-key.ts";
 import { patternOf, type RulePattern } from "./transfer/patterns/rule-pattern.ts";
 import type { Concerns } from "./transfer/walk.ts";
@@ -77,7 +78,7 @@ export class Asides {
     try {
       for (const rule of rules) {
         const directory = resolve(workdir, rule.local_path);
-        await mkdir(directory, { recursive: true }); // a command may have removed it: no outputs
+        await makeDirectory(directory); // a command may have removed it: no outputs
         reals.set(rule, await realpath(directory));
       }
       const directories = outputDirectories(reals, workdir);

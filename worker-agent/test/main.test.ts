@@ -123,6 +123,15 @@ test("SIGTERM while the program still loads: exit 0, not death by signal", async
   expect(server.calls.some((call) => call.route === "claim")).toBe(false);
 });
 
+test("a state file below /proc, where none can be, is refused in one line, and exits 78", async () => {
+  const server = await startServer();
+  const path = "/proc/none/kelpie-state.json";
+  const { exited, output } = launchAgentOf(server, { environment: { KELPIE_STATE_FILE: path } });
+  expect(await exited).toBe(78);
+  expect(output()).toContain(`KELPIE_STATE_FILE: ${path} cannot be: its directory cannot be made (ENOENT`);
+  expect(server.calls).toEqual([]);
+});
+
 test("a second agent with the first one's state file says so in one line, and exits 78", async () => {
   const { path, server } = await launchAgent();
   await server.until((call) => call.route === "claim");

@@ -1,6 +1,9 @@
 /** `kelpie check`: each question's answer when all is well, and for each thing that can be wrong a line that says what to do. */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { check } from "../../src/check/check.ts";
 import { S3Server } from "../transfer/s3-server.ts";
@@ -227,8 +230,25 @@ test("own storage without a bucket to try is not tried, with one but without key
   expect(keyless.line("own storage")).toMatch(/^failed .*AWS_ACCESS_KEY_ID/);
 });
 
-test("a state file that cannot be written", async () => {
-  const { exitCode, line } = await ask(well, { KELPIE_STATE_FILE: "/nowhere/kelpie-state.json" });
-  expect(exitCode).toBe(1);
-  expect(line("state file")).toMatch(/^failed .*\/nowhere.*KELPIE_STATE_FILE/);
+test("a directory that the agent would make for its state file is well, and is not left behind", async () => {
+  const top = mkdtempSync(join(tmpdir(), "kelpie-check-"));
+  onTestFinished(() => rmSync(top, { recursive: true }));
+  const { line } = await ask(well, { KELPIE_STATE_FILE: join(top, "made/for/state.json") });
+  expect(line("state file")).toMatch(/^ok .*\/made\/for can be made and written/);
+  expect(readdirSync(top)).toEqual([]);
 });
+
+test("a state file that cannot be written, though the agent would run without it", async () => {
+  const { exitCode, line } = await ask(well, { KELPIE_STATE_FILE: "/sys/kelpie-state.json" });
+  expect(exitCode).toBe(1);
+  expect(line("state file")).toMatch(/^failed .*\/sys cannot be written.*KELPIE_STATE_FILE/);
+});
+
+test.each(["/proc/kelpie-state.json", "/proc/none/kelpie-state.json", "/dev/null/kelpie-state.json"])(
+  "no state file can ever be at %s: said as the agent says it",
+  async (path) => {
+    const { exitCode, line } = await ask(well, { KELPIE_STATE_FILE: path });
+    expect(exitCode).toBe(1);
+    expect(line("state file")).toMatch(/^failed .*KELPIE_STATE_FILE: \/.*kelpie-state\.json cannot be.*: /);
+  },
+);
