@@ -64,12 +64,26 @@ export class ConfigError extends Error {
 }
 
 const required = z.string({ error: "is required" });
-const whole = (fallback: number) =>
-  z
+const whole = (fallback: number, least = 0, most = 999_999_999) =>
+  bounded(/^\d+$/, fallback, { least, most, error: `must be a whole number from ${least} to ${most}` });
+/** By default up to over a day, beyond which no interval makes sense. */
+const seconds = (fallback: number, least: number, most = 99_999) =>
+  bounded(/^\d+(\.\d+)?$/, fallback, {
+    ...{ least, most },
+    error: `must be a number of seconds from ${least} to ${most}`,
+  });
+function bounded(
+  form: RegExp,
+  fallback: number,
+  { least, most, error }: { least: number; most: number; error: string },
+) {
+  return z
     .string()
-    .regex(/^\d{1,9}$/, { error: "must be a whole number, 0 or more" })
+    .regex(form, { error, abort: true })
     .transform(Number)
+    .refine((value) => value >= least && value <= most, { error })
     .default(fallback);
+}
 const flag = (fallback: boolean) =>
   z
     .string()
@@ -114,29 +128,16 @@ export const Environment = z.object({
   MAX_JOB_FAILURES: whole(3),
   MAX_TIME_WITH_NO_WORK_S: whole(0),
   KELPIE_RECREATE_BETWEEN_JOBS: flag(false),
-  KELPIE_SHUTDOWN_UPLOAD_SECONDS: whole(25).refine((seconds) => seconds <= 3600, {
-    error: "must be at most 3600",
-  }),
+  KELPIE_SHUTDOWN_UPLOAD_SECONDS: whole(25, 0, 3600),
   KELPIE_STATE_FILE: z.string().default("./kelpie-state.json"),
   KELPIE_LOG_LEVEL: z
     .string()
     .toLowerCase()
     .pipe(z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }))
     .default("info"),
-  KELPIE_POLL_SECONDS: z
-    .string()
-    .regex(/^\d{1,5}(\.\d+)?$/, { error: "must be a number of seconds" })
-    .transform(Number)
-    .refine((seconds) => seconds >= 0.1, { error: "must be at least 0.1" })
-    .default(2),
-  KELPIE_SLOTS: whole(1).refine((slots) => slots >= 1 && slots <= slotsMax, {
-    error: `must be from 1 to ${slotsMax}`,
-  }),
-  KELPIE_LOG_SECONDS: z
-    .string()
-    .regex(/^\d{1,5}(\.\d+)?$/, { error: "must be a number of seconds" })
-    .transform(Number)
-    .default(timings.logSendMs / 1000),
+  KELPIE_POLL_SECONDS: seconds(2, 0.1),
+  KELPIE_SLOTS: whole(1, 1, slotsMax),
+  KELPIE_LOG_SECONDS: seconds(timings.logSendMs / 1000, 0),
   KELPIE_SOCKET: flag(true),
   FILE_WATCHER_DEBOUNCE_MS: whole(0),
   FILE_WATCHER_STABILITY_CHECK_MS: whole(50),

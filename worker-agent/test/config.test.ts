@@ -65,6 +65,20 @@ test("every bad variable is named at once, and no value is echoed", () => {
   expect(problems).not.toContain("hunter2");
 });
 
+test.each([
+  ["KELPIE_LOG_SECONDS", "99999999", "must be a number of seconds from 0 to 99999"],
+  ["KELPIE_LOG_SECONDS", "often", "must be a number of seconds from 0 to 99999"],
+  ["KELPIE_POLL_SECONDS", "0.05", "must be a number of seconds from 0.1 to 99999"],
+  ["KELPIE_SLOTS", "abc", "must be a whole number from 1 to 32"],
+  ["KELPIE_SLOTS", "0", "must be a whole number from 1 to 32"],
+  ["KELPIE_SLOTS", "33", "must be a whole number from 1 to 32"],
+  ["KELPIE_SHUTDOWN_UPLOAD_SECONDS", "3601", "must be a whole number from 0 to 3600"],
+  ["MAX_RETRIES", "-1", "must be a whole number from 0 to 999999999"],
+  ["MAX_RETRIES", "99999999999", "must be a whole number from 0 to 999999999"],
+])("%s=%s: the bounds are told, once", (name, value, says) => {
+  expect(problemsOf({ ...least, [name]: value })).toMatch(new RegExp(`:\n  - ${name} ${says}$`));
+});
+
 test("a Kelpie key wins over a Salad key, which needs organization and project", () => {
   const salad = { ...least, KELPIE_API_KEY: "", SALAD_API_KEY: "salad-key" };
   expect(problemsOf(salad)).toContain("SALAD_ORGANIZATION_NAME");
