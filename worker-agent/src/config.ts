@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { type Holder, limits } from "../../src/contract/index.ts";
+import { findMisspelt } from "./config-doubts.ts";
 import { imdsDefaultUrl } from "./imds/imds.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 import { timings } from "./timings.ts";
@@ -46,6 +47,8 @@ export interface Config {
   recreateBetweenJobs: boolean;
   /** Told to stop, how long the last checkpoint and finished outputs may go up; 0 to an hour. */
   shutdownUploadMs: number;
+  /** What can be used and yet is hardly meant so; a line each, without values. */
+  doubts: string[];
 }
 
 /** Where jobs that use the six older storage fields find their files; absolute. */
@@ -66,11 +69,12 @@ export class ConfigError extends Error {
 const required = z.string({ error: "is required" });
 const whole = (fallback: number, least = 0, most = 999_999_999) =>
   bounded(/^\d+$/, fallback, { least, most, error: `must be a whole number from ${least} to ${most}` });
-/** By default up to over a day, beyond which no interval makes sense. */
-const seconds = (fallback: number, least: number, most = 99_999) =>
+/** Over a day, beyond which no interval makes sense. */
+const secondsMost = 99_999;
+const seconds = (fallback: number, least: number) =>
   bounded(/^\d+(\.\d+)?$/, fallback, {
-    ...{ least, most },
-    error: `must be a number of seconds from ${least} to ${most}`,
+    ...{ least, most: secondsMost },
+    error: `must be a number of seconds from ${least} to ${secondsMost}`,
   });
 function bounded(
   form: RegExp,
@@ -198,6 +202,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
     maxJobFailures: values.MAX_JOB_FAILURES,
     recreateBetweenJobs: values.KELPIE_RECREATE_BETWEEN_JOBS,
     shutdownUploadMs: values.KELPIE_SHUTDOWN_UPLOAD_SECONDS * 1000,
+    doubts: findMisspelt(given, Object.keys(Environment.shape)),
   };
 }
 

@@ -126,6 +126,7 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
   });
 
   log.info("agent started", { version, api: new URL(config.apiUrl).origin, ...config.identity });
+  for (const doubt of config.doubts) log.warn(`doubtful configuration: ${doubt}`);
   const clock = createClock();
   const imds = createImds({ url: config.imds.url, timings });
   const token = new NodeToken({ imds, clock, onToken: rememberingIn(secrets) });

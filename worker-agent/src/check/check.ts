@@ -47,10 +47,10 @@ export async function check(
     tell("configuration", failed(config.problems));
     return 1;
   }
-  const { apiUrl, identity, stateFile, transfer, ...rest } = config.config;
+  const { apiUrl, doubts, identity, stateFile, transfer, ...rest } = config.config;
   const imds = createImds({ url: rest.imds.url, timings });
   const token = new NodeToken({ imds, clock: createClock(), onToken: (jwt) => secrets.add(jwt) });
-  tell("configuration", ok("every variable can be used"));
+  tell("configuration", ok(["every variable can be used", ...doubts].join("; but ")));
   tell("state file", await askStateFile(stateFile));
   const reached = tell("API", await askWhetherReachable(apiUrl));
   let managedStorage: boolean | undefined;

@@ -111,6 +111,14 @@ test("variables that cannot be used are all named, and nothing is asked", async 
   expect(server.asked).toEqual([]);
 });
 
+test("a variable that is hardly meant so is told, and is no failure", async () => {
+  const { exitCode, line } = await ask(well, { KELPIE_SLOT: "4" });
+  expect(exitCode).toBe(0);
+  expect(line("configuration")).toMatch(
+    /^ok .*can be used; but KELPIE_SLOT is not read: is KELPIE_SLOTS meant/,
+  );
+});
+
 test("nothing listens at the API's address: it says so, and does not blame the key", async () => {
   // Below the ports that are given out by themselves, and an address of its own: no test beside this one listens there.
   const { exitCode, line } = await ask(well, { KELPIE_API_URL: "http://127.77.0.1:20999" });
