@@ -23,6 +23,19 @@ export function findMisspelt(environment: NodeJS.ProcessEnv, known: readonly str
   });
 }
 
+/** Half of a pair of S3 keys signs nothing: every rule that names a bucket would fail, much later and for another reason. */
+export function findHalfKeys({
+  AWS_ACCESS_KEY_ID: id,
+  AWS_SECRET_ACCESS_KEY: secret,
+}: NodeJS.ProcessEnv): string[] {
+  if ((id === undefined) === (secret === undefined)) return [];
+  const [missing, there] =
+    id === undefined
+      ? ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+      : ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"];
+  return [`${missing} is missing beside ${there}: jobs whose rules name a bucket will fail`];
+}
+
 function nearest(name: string, known: string[]): string | undefined {
   const [best] = known
     .map((other) => ({ other, slips: slipsBetween(name, other) }))

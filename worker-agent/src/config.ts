@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { type Holder, limits } from "../../src/contract/index.ts";
-import { findMisspelt } from "./config-doubts.ts";
+import { findHalfKeys, findMisspelt } from "./config-doubts.ts";
 import { imdsDefaultUrl } from "./imds/imds.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 import { timings } from "./timings.ts";
@@ -202,7 +202,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
     maxJobFailures: values.MAX_JOB_FAILURES,
     recreateBetweenJobs: values.KELPIE_RECREATE_BETWEEN_JOBS,
     shutdownUploadMs: values.KELPIE_SHUTDOWN_UPLOAD_SECONDS * 1000,
-    doubts: findMisspelt(given, Object.keys(Environment.shape)),
+    doubts: [...findMisspelt(given, Object.keys(Environment.shape)), ...findHalfKeys(given)],
   };
 }
 

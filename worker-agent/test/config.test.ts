@@ -137,6 +137,23 @@ test("booleans as people write them, and S3's own endpoint before the general on
   expect(config.transfer).toMatchObject({ endpointUrl: "http://s3", region: "auto" });
 });
 
+test.each([
+  [{ AWS_ACCESS_KEY_ID: "hunter2" }, "AWS_SECRET_ACCESS_KEY is missing beside AWS_ACCESS_KEY_ID"],
+  [
+    { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "hunter2" },
+    "AWS_ACCESS_KEY_ID is missing beside AWS_SECRET",
+  ],
+])("half a pair of storage keys is doubted, not refused: %j", (keys, says) => {
+  expect(readConfig({ ...least, ...keys }, "/app").doubts).toEqual([expect.stringContaining(says)]);
+  expect(readConfig({ ...least, ...keys }, "/app").doubts.join()).not.toContain("hunter2");
+});
+
+test("both storage keys, or neither, leave no doubt", () => {
+  expect(readConfig(least, "/app").doubts).toEqual([]);
+  const pair = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" };
+  expect(readConfig({ ...least, ...pair }, "/app").doubts).toEqual([]);
+});
+
 test("the agent's version is the package's", () => {
   const file = new URL("../../package.json", import.meta.url);
   expect(version).toBe(JSON.parse(readFileSync(file, "utf8")).version);
