@@ -98,7 +98,10 @@ const flag = (fallback: boolean) =>
 const httpUrl = z
   .url({
     protocol: /^https?$/,
-    error: (issue) => (issue.input === undefined ? "is required" : "must be an http(s) URL"),
+    error: (issue) =>
+      issue.input === undefined
+        ? "is required"
+        : "must be a whole URL: https:// (http:// is taken too) and a host, as https://kelpie.example",
   })
   // fetch refuses such a URL, and would quote it in its error.
   .refine((url) => !/^https?:\/\/[^/]*@/i.test(url), { error: "must not contain a user name or password" });

@@ -79,6 +79,15 @@ test.each([
   expect(problemsOf({ ...least, [name]: value })).toMatch(new RegExp(`:\n  - ${name} ${says}$`));
 });
 
+test.each(["ws://kelpie.example", "kelpie.example", "kelpie.example:443", "https:/", "file:///kelpie"])(
+  "KELPIE_API_URL=%s: what a URL has to be like is told",
+  (url) => {
+    expect(problemsOf({ ...least, KELPIE_API_URL: url })).toContain(
+      "- KELPIE_API_URL must be a whole URL: https:// (http:// is taken too) and a host, as https://kelpie.example",
+    );
+  },
+);
+
 test("a Kelpie key wins over a Salad key, which needs organization and project", () => {
   const salad = { ...least, KELPIE_API_KEY: "", SALAD_API_KEY: "salad-key" };
   expect(problemsOf(salad)).toContain("SALAD_ORGANIZATION_NAME");
