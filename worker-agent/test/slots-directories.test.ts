@@ -98,7 +98,7 @@ test("a job that waits for a directory ends at once with its lease, and with the
   await agent.logged("waiting for a directory");
   agent.server.supersede(lostId, "canceled");
   agent.sleep(60_000); // makes it renew now
-  expect(await agent.logged("attempt lost")).toMatchObject({ job_id: lostId });
+  expect(await agent.logged("attempt canceled")).toMatchObject({ job_id: lostId, severity: "INFO" });
   const id = agent.server.submit({ sync: checkpointIn("data"), ...program("") });
   await expect.poll(() => isClaimOf(agent, id), eventually).toBe(1);
   agent.shutdown.request();

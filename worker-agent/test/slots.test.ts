@@ -119,7 +119,7 @@ test("a job that is canceled ends alone", async () => {
   await Promise.all([started(agent, "lost"), started(agent, "kept")]);
   agent.server.supersede(lostId, "canceled");
   agent.sleep(60_000); // makes it renew now
-  expect(await agent.logged("attempt lost")).toMatchObject({ job_id: lostId });
+  expect(await agent.logged("attempt canceled")).toMatchObject({ job_id: lostId, severity: "INFO" });
   await go(agent, "kept");
   expect(await agent.server.report("completed", id)).toMatchObject({ exit_code: 0 });
 });

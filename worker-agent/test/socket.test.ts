@@ -111,7 +111,7 @@ describe("ended", () => {
     const { agent, socket, id } = await startRunning();
     agent.server.supersede(id, "canceled");
     socket.tell({ type: "ended", job_id: id, attempt: 1, reason: "canceled" });
-    await agent.logged("attempt lost");
+    expect((await agent.logged("attempt canceled")).severity).toBe("INFO");
     expect(existsSync(agent.path("interrupted"))).toBe(true);
     expect(agent.server.endOf(id)).toBeUndefined();
   });
