@@ -7,6 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { startAgent } from "./agent-under-test.ts";
 import { eventually, fileAppears, program, waitForFile } from "./commands.ts";
+import type { AgentSocket } from "./socket-server.ts";
 
 type Agent = Awaited<ReturnType<typeof startAgent>>;
 
@@ -194,6 +195,17 @@ describe("reconnecting", () => {
     agent.sockets.deaf = true;
     await agent.sockets.socket(2);
     expect((await agent.logged("socket lost")).reason).toBe("a ping was not answered");
+  });
+
+  test.each<[string, (socket: AgentSocket) => void]>([
+    ["no close frame: the connection was cut", (socket) => socket.kill()],
+    ["closed without a code", (socket) => socket.close()],
+    ["closed with code 1001", (socket) => socket.close(1001)],
+    ["deployed anew", (socket) => socket.close(1012, "deployed anew")],
+  ])("a socket that is lost: %s", async (reason, lose) => {
+    const { agent, socket } = await startWaiting();
+    lose(socket);
+    expect((await agent.logged("socket lost")).reason).toBe(reason);
   });
 
   test("an opening that is never answered is given up", async () => {
