@@ -1,12 +1,11 @@
 /** What of the environment can be used and yet is hardly meant so. Said once at start; nothing is refused for it. */
 
+import { misspeltAs } from "./misspelt.ts";
+
 /** What a command gets of the agent: an agent that is itself such a command has them all, and they are none of its own. */
 const ofCommands = ["KELPIE_JOB_ID", "KELPIE_SLOT", "KELPIE_RUN_ID", "KELPIE_PROGRESS_FILE"];
 /** Set in every command, and by nobody else. */
 const markOfCommands = "KELPIE_RUN_ID";
-
-/** A letter too many or too few, or two that changed places. */
-const slipMax = 2;
 
 /**
  * Variables that begin with KELPIE_, are not read, and resemble one that is, each in a line. Others may be what an image tells its jobs.
@@ -37,25 +36,9 @@ export function findHalfKeys({
 }
 
 function nearest(name: string, known: string[]): string | undefined {
-  const [best] = known
-    .map((other) => ({ other, slips: slipsBetween(name, other) }))
-    .toSorted((one, other) => one.slips - other.slips);
-  if (best && best.slips <= slipMax) return best.other;
+  const close = misspeltAs(name, known);
+  if (close !== undefined) return close;
   // KELPIE_URL, KELPIE_POLL: words of it, and others left out.
   const words = name.split("_");
   return known.find((other) => words.every((word) => other.split("_").includes(word)));
-}
-
-/** How many letters have to be changed, left out or put in to make one of the other (Levenshtein). */
-function slipsBetween(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...one].entries()) {
-    const next = [index + 1];
-    for (const [at, otherLetter] of [...other].entries()) {
-      const kept = (row[at] ?? 0) + (letter === otherLetter ? 0 : 1);
-      next.push(Math.min(kept, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }
