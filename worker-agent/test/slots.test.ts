@@ -25,6 +25,11 @@ test("as many jobs at once as there are slots, each told its own slot, directori
     environment: { KELPIE_SLOTS: "2" },
     node: { facts: {}, gpuCount: 4 },
   });
+  expect(await agent.logged("several jobs at once")).toMatchObject({
+    slots: 2,
+    gpus: 4,
+    gpus_each: "slot 0: 0,1; slot 1: 2,3",
+  });
   vi.stubEnv("CUDA_VISIBLE_DEVICES", undefined);
   const ids = ["a", "b"].map((name) =>
     agent.server.submit(
