@@ -138,6 +138,11 @@ test("something else answers at that address", async () => {
   expect(line("API")).toMatch(/^failed .*not as Kelpie does/);
 });
 
+test("what answers there without an end is not read to it", async () => {
+  const body = `${" ".repeat(100_000)}{"status":"ok"}`;
+  expect((await ask({ ...well, "/health": { body } })).line("API")).toMatch(/^failed .*not as Kelpie does/);
+});
+
 test("clocks that are minutes apart, by which every signature would be refused", async () => {
   const late = { Date: new Date(Date.now() - 600_000).toUTCString() };
   const { exitCode, line } = await ask({ ...well, "/health": { body: { status: "ok" }, headers: late } });
