@@ -1,5 +1,6 @@
 /** One call of the API: bounded in time and size, its answer checked against the contract, its failure a value. */
 import type { z } from "zod";
+import { parseJson } from "../parse-json.ts";
 import { unlessAborted } from "../pause.ts";
 import { bodyOf, readTextAtMost } from "../read-text.ts";
 import { version } from "../version.ts";
@@ -101,13 +102,5 @@ async function send<T>(
     return { ok: false, fault: json === undefined ? "lost" : "invalid", message };
   } catch (error) {
     return classifyError(error);
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // an HTML page of something between us and the API
   }
 }

@@ -12,6 +12,7 @@ import {
   socketPong,
 } from "../../../src/contract/index.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { parseJson } from "../parse-json.ts";
 import { jittered, pause } from "../pause.ts";
 import type { Timings } from "../timings.ts";
 
@@ -115,11 +116,7 @@ async function keepAlive(
 
 function readMessage(data: unknown): ServerMessage | undefined {
   if (typeof data !== "string" || data.length > limits.socketMessageChars) return undefined;
-  try {
-    return ServerMessage.safeParse(JSON.parse(data)).data;
-  } catch {
-    return undefined; // not JSON: not said by an API that we know
-  }
+  return ServerMessage.safeParse(parseJson(data)).data;
 }
 
 /** What a WebSocket does not tell of its own opening. */
