@@ -32,7 +32,7 @@ import type { Mirror, TransferContext, Transfers } from "./transfer/ports.ts";
 
 /** What all attempts of an agent share. */
 export interface AttemptSettings {
-  config: Pick<Config, "stateFile" | "logSendMs">;
+  config: Pick<Config, "stateFile">;
   slot: Slot;
   /** What keeps a job from clearing what is not its own. */
   guard: DirectoryGuard;

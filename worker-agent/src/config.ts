@@ -5,7 +5,7 @@ import { type Holder, limits } from "../../src/contract/index.ts";
 import { findHalfKeys, findMisspelt } from "./config-doubts.ts";
 import { imdsDefaultUrl } from "./imds/imds.ts";
 import { type LogLevel, logLevels } from "./log.ts";
-import { timings } from "./timings.ts";
+import { type Timings, timings } from "./timings.ts";
 import type { TransferSettings } from "./transfer/ports.ts";
 
 export interface Config {
@@ -49,6 +49,11 @@ export interface Config {
   shutdownUploadMs: number;
   /** What can be used and yet is hardly meant so; a line each, without values. */
   doubts: string[];
+}
+
+/** All bounds on time: ours, and those that are configured. */
+export function timingsOf({ logSendMs, shutdownUploadMs }: Config): Timings {
+  return { ...timings, logSendMs, shutdownUploadMs };
 }
 
 /** Where jobs that use the six older storage fields find their files; absolute. */
