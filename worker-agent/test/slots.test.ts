@@ -166,23 +166,17 @@ test("an agent ends for want of work only once no slot has any", async () => {
 
 test("running jobs and uploads together hold at most two leases for each slot", async () => {
   const agent = await startAgent({ environment: { KELPIE_SLOTS: "2" } });
-  const release = Promise.withResolvers<void>();
-  const four = Promise.withResolvers<void>();
-  let uploads = 0;
-  agent.transfers.beforeUpload = async () => {
-    if (++uploads === 4) four.resolve();
-    await release.promise;
-  };
+  const uploads = agent.transfers.holdUploads(4);
   const job = (name: string) => ({
     sync: { after: [{ bucket: "b", prefix: "", local_path: `data/${name}`, direction: "upload" as const }] },
     ...program(""),
   });
   const ids = ["a", "b", "c", "d", "e", "f"].map((name) => agent.server.submit(job(name)));
-  await four.promise;
+  await uploads.begun;
   const before = agent.server.calls.length;
   agent.sleep(60_000); // makes it renew now
   await agent.server.until((call) => agent.server.calls.indexOf(call) >= before && renewals(call) > 0);
-  release.resolve();
+  uploads.goOn();
   for (const id of ids) await agent.server.report("completed", id);
   expect(Math.max(...agent.server.calls.map(renewals))).toBe(4);
 });
