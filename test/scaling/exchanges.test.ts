@@ -32,7 +32,7 @@ test("a gateway's 404 is not Salad's word: the next pass asks again", async () =
   await world.scaler.pass();
   expect([bad, world.salad.reallocated]).toEqual([[], ["i2"]]);
   expect(world.history).toEqual([
-    "reallocate null→null: SaladCloud did not answer: 404 with HTML",
+    "reallocate null→null: SaladCloud gave no answer to go by: 404 with HTML",
     "reallocate null→null",
   ]);
 });

@@ -320,3 +320,17 @@ test("a start that no request is left for is no failure, and begins no cooldown"
   expect(await world.scaler.pass()).toMatchObject({ failed: 0, left: 1 });
   expect([world.history, world.rule?.scaled_up]).toEqual([[], null]);
 });
+
+test("persons whom there is no request for ask the budget twice at most: thousands of them are no load on the one desk of all", async () => {
+  const world = new ScalingWorld();
+  const asked: string[] = [];
+  world.ports.budget = {
+    take: async (what) => {
+      asked.push(what);
+      return { ok: false, waitMs: 300 };
+    },
+    exhausted: async () => {},
+  };
+  expect(await world.scaler.evaluate(key, true)).toMatchObject({ action: "none", trouble: "untried" });
+  expect(asked).toEqual(["ask", "ask"]);
+});
