@@ -9,12 +9,16 @@ import {
   type RequestKind,
   refuseRequest,
   routes,
+  submissionsOfOne,
   takeRequest,
 } from "../domain/request-budget.ts";
 import type { BudgetPort, RoundsPort, RouteBudgetPort, TurnsPort } from "./ports.ts";
 
 /** Twice what a decision takes at most: Salad's answers come within 10 s or not at all. */
 export const turnMs = 120_000;
+
+/** Users whose submissions are remembered: some 100 bytes each. */
+const mostUsers = 10_000;
 
 /** A Durable Object's `storage.kv`, or a map. */
 export interface DeskStore {
@@ -31,6 +35,8 @@ interface Turn {
 export class Desk implements BudgetPort, RouteBudgetPort, TurnsPort, RoundsPort {
   readonly #store: DeskStore;
   readonly #nowMs: () => number;
+  /** By user. In memory: what an evicted object forgets is a minute's worth. */
+  readonly #submissions = new Map<string, RequestBudget>();
 
   constructor(store: DeskStore, nowMs: () => number) {
     this.#store = store;
@@ -42,6 +48,16 @@ export class Desk implements BudgetPort, RouteBudgetPort, TurnsPort, RoundsPort 
     if (!taken.ok) return taken;
     this.#store.put(budgetName, taken.budget);
     return { ok: true };
+  }
+
+  async mayLookFor(userId: string): Promise<boolean> {
+    const nowMs = this.#nowMs();
+    const budget = this.#submissions.get(userId) ?? newBudget(nowMs, submissionsOfOne);
+    const taken = takeRequest(budget, "act", nowMs, submissionsOfOne);
+    if (!taken.ok) return false;
+    if (this.#submissions.size >= mostUsers) this.#submissions.clear();
+    this.#submissions.set(userId, taken.budget);
+    return true;
   }
 
   async takeForRoute(): Promise<{ ok: true } | { ok: false; waitMs: number }> {

@@ -25,6 +25,8 @@ export interface SaladPort {
 export interface BudgetPort {
   /** Takes one, or tells after how long there may be one. */
   take(what: RequestKind): Promise<{ ok: true } | { ok: false; waitMs: number }>;
+  /** Whether a submission of that user's is reason enough to look now; else the minute's look is soon enough. */
+  mayLookFor(userId: string): Promise<boolean>;
   /** Salad has answered 429: nobody asks for a while, longer each time. */
   exhausted(): Promise<void>;
 }

@@ -27,6 +27,10 @@ export class SaladDesk extends DurableObject<Env> implements DeskPort {
     return this.#desk.take(what);
   }
 
+  mayLookFor(userId: string) {
+    return this.#desk.mayLookFor(userId);
+  }
+
   takeForRoute() {
     return this.#desk.takeForRoute();
   }

@@ -330,6 +330,7 @@ test("persons whom there is no request for ask the budget twice at most: thousan
       return { ok: false, waitMs: 300 };
     },
     exhausted: async () => {},
+    mayLookFor: async () => true,
   };
   expect(await world.scaler.evaluate(key, true)).toMatchObject({ action: "none", trouble: "untried" });
   expect(asked).toEqual(["ask", "ask"]);

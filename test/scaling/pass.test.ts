@@ -207,3 +207,25 @@ test("the budget keeps some for what has begun, fills steadily, and rests when i
   expect(takeRequest(resting, "act", 6_000)).toMatchObject({ ok: false });
   expect(takeRequest(resting, "act", 6_400)).toMatchObject({ ok: true });
 });
+
+test("whoever submits to all his groups again and again leaves the minute's looks, and other users, their requests", async () => {
+  const world = worldOf(60);
+  addRules(world, "zebra", 1, 60);
+  const seen = new Map<string, number>();
+  atRest(world, (name) => seen.set(name, (seen.get(name) ?? 0) + 1));
+  // All of it within a minute, but for who waits for a request.
+  world.ports.sleep = async (ms) => {
+    if (ms < 2_000) world.nowMs += ms;
+  };
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 60; n++) {
+      await world.scaler.submitted({ userId: "user of acme", containerGroupId: `group-${n}` });
+    }
+    world.nowMs += 20_000;
+  }
+  const looks = [...seen.values()].reduce((sum, count) => sum + count, 0);
+  expect(looks).toBeGreaterThanOrEqual(20);
+  expect(looks).toBeLessThanOrEqual(40);
+  await world.scaler.submitted({ userId: "user of zebra", containerGroupId: "group-60" });
+  expect(seen.get("g-60")).toBe(1);
+});
