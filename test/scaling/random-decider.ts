@@ -9,7 +9,7 @@ import type { Caller, SimulatedD1 } from "../simulation/world/d1.ts";
 import type { GroupObject } from "../simulation/world/group-object.ts";
 import type { Random } from "../simulation/world/random.ts";
 import type { Schedule } from "../simulation/world/schedule.ts";
-import type { Asker, RandomLine } from "./random-line.ts";
+import { type Asker, isChange, type RandomLine } from "./random-line.ts";
 import type { Call } from "./salad.ts";
 
 export type Errand = "pass" | "submitted" | "evaluate" | "dry run";
@@ -24,6 +24,10 @@ export interface TurnNotes {
   /** Machines with a lease when it held the grants; null: it has not. */
   busyMachines: number | null;
   changes: { call: Call; direction: "up" | "down" }[];
+  /** Salad has made one of them, or nobody knows. */
+  mayBeMade: boolean;
+  /** It may have been made, and the group was not asked since. */
+  unseen: boolean;
 }
 
 export interface DeciderWatcher {
@@ -95,10 +99,17 @@ export class Decider implements Caller, Asker {
   }
 
   asks(call: Call, replicas?: number): void {
+    if (this.turn && call === "getGroup") this.turn.unseen = false;
     this.#world.watcher.asks(this, call, replicas);
   }
 
   hears(call: Call, answer: SaladAnswer<unknown>): void {
+    if (this.turn && isChange(call)) {
+      // A 400 may mean that it was as wanted before.
+      const isOpen = !answer.ok && answer.status !== 429 && answer.reason !== "refused";
+      this.turn.mayBeMade ||= answer.ok || isOpen;
+      this.turn.unseen = isOpen;
+    }
     if (!answer.ok) return;
     if (call === "getGroup") this.group = answer.value as SaladGroup;
     if (call === "readQuota" && this.turn) this.turn.quota = answer.value as SaladQuota;

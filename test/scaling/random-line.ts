@@ -30,6 +30,8 @@ const answers: readonly SaladRefusal[] = [
   status(502, "unavailable", "502 with HTML"),
 ];
 
+export const isChange = (call: Call) => /^(set|start|stop)/.test(call);
+
 export class RandomLine {
   /** Of the requests that only look, and of those that change something. */
   lookFaultShare = 0;
@@ -78,7 +80,7 @@ export class RandomLine {
       });
     const thereMs = random.chance(0.1) ? random.logBetween(200, 5 * second) : random.between(30, 200);
     const backMs = random.chance(0.1) ? random.logBetween(400, 4 * second) : random.between(30, 400);
-    const changes = /^(set|start|stop)/.test(call);
+    const changes = isChange(call);
     const fault = random.chance(changes ? this.changeFaultShare : this.lookFaultShare)
       ? random.pick(
           changes
@@ -103,7 +105,7 @@ export class RandomLine {
       if (fault === "told") {
         const told = random.pick(answers);
         // Of what is told as an error of Salad's own, some was done.
-        const isDone = told.reason === "unavailable" && told.status !== 429 && random.chance(0.4);
+        const isDone = changes && told.reason === "unavailable" && told.status !== 429 && random.chance(0.4);
         this.#note(`${name}: ${told.detail}${isDone ? ", and done" : ""}`);
         if (isDone) void effect();
         answer(backMs, told);

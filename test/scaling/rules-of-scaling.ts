@@ -46,17 +46,34 @@ export class RulesOfScaling implements DeciderWatcher {
   watch(parts: { salad: RandomSalad; agents: RandomAgents; d1: Database; storage: () => Database }): void {
     this.#parts = parts;
     for (const direction of ["up", "down"] as const) {
+      const marked = [
+        "OLD.scaled_up",
+        "OLD.scaled_down",
+        `NEW.scaled_${direction}`,
+        `NEW.scale_${direction}_cooldown`,
+      ];
       const when = `UPDATE OF scaled_${direction} ON scaling_rules`;
-      parts.d1.watch(
-        `marked_${direction}`,
-        when,
-        [`NEW.scaled_${direction}`, "NEW.max_replicas"],
-        (...mark) => {
-          const [atMs, maxReplicas] = mark as [number | null, number];
-          this.#marks.set(direction, { atMs: atMs ?? Number.NEGATIVE_INFINITY, maxReplicas });
-        },
+      parts.d1.watch(`marked_${direction}`, when, [...marked, "NEW.max_replicas"], (...values) =>
+        this.#marked(direction, values as (number | null)[]),
       );
     }
+  }
+
+  #marked(
+    direction: Direction,
+    [upMs, downMs, atMs, cooldownSeconds, maxReplicas]: (number | null | undefined)[],
+  ): void {
+    this.#marks.set(direction, { atMs: atMs ?? Number.NEGATIVE_INFINITY, maxReplicas: maxReplicas ?? 0 });
+    // Taken back.
+    const ownMs = (direction === "up" ? upMs : downMs) ?? Number.NEGATIVE_INFINITY;
+    if (atMs == null || atMs <= ownMs) return;
+    const lastMs = Math.max(upMs ?? 0, direction === "down" ? (downMs ?? 0) : 0);
+    const fromMs = lastMs + (cooldownSeconds ?? 0) * 1000;
+    this.#require(
+      "cooldowns are kept",
+      atMs >= fromMs,
+      () => `a step ${direction} ${fromMs - atMs} ms too early`,
+    );
   }
 
   /** The object's storage, which is new. */
@@ -231,7 +248,15 @@ export class RulesOfScaling implements DeciderWatcher {
     const isRenewed = decider.turn?.operationId === operationId;
     this.#turn = { decider, operationId };
     if (isRenewed) return;
-    decider.turn = { operationId, sinceMs: this.#nowMs(), quota: null, busyMachines: null, changes: [] };
+    decider.turn = {
+      operationId,
+      sinceMs: this.#nowMs(),
+      quota: null,
+      busyMachines: null,
+      changes: [],
+      mayBeMade: false,
+      unseen: false,
+    };
   }
 
   endsTurn(decider: Decider, operationId: string): void {
@@ -240,6 +265,7 @@ export class RulesOfScaling implements DeciderWatcher {
     if (this.#turn?.operationId === operationId) this.#turn = null;
     decider.turn = null;
     if (decider.failed) return;
+    this.#leavesTheRest(decider, turn);
     for (const { call, direction } of turn.changes) {
       const isTold = this.#isInHistory(direction, turn.sinceMs);
       this.#require(
@@ -248,6 +274,18 @@ export class RulesOfScaling implements DeciderWatcher {
         () => `${decider.name} asked ${call}, and wrote nothing`,
       );
     }
+  }
+
+  #leavesTheRest(decider: Decider, { sinceMs, mayBeMade, unseen }: TurnNotes): void {
+    this.#require("what became of a change is looked at", !unseen, () => `${decider.name} looks at nothing`);
+    const [rule] = this.#known.d1.all("SELECT scaled_up, scaled_down FROM scaling_rules", []);
+    const isMarked =
+      rule !== undefined && Math.max(Number(rule.scaled_up), Number(rule.scaled_down)) >= sinceMs;
+    this.#require(
+      "a step that cannot have been made begins no cooldown",
+      mayBeMade || !isMarked,
+      () => decider.name,
+    );
   }
 
   #isInHistory(direction: Direction, sinceMs: number): boolean {
