@@ -1,7 +1,7 @@
 import type { Statement } from "./statement.ts";
 
 /** The newest file of migrations/, which is applied after all others; a test holds them together. */
-export const newestMigration = "0003_nodes_and_scaling.sql";
+export const newestMigration = "0004_open_holds.sql";
 
 /** One row when it has been applied; the table is wrangler's, and is missing where nothing was. It has as many rows as there are migrations. */
 export function readMigrationApplied(name: string): Statement {

@@ -6,8 +6,12 @@
 
 const sizeTokens = 50;
 const tokensPerSecond = 3;
-/** Whoever only looks leaves so many to what has begun and must come to its end. */
-const keptForActing = 15;
+/**
+ * `act`: finishes what has begun. `look`: whoever only looks leaves some for that. `ask`: a person, who may ask without end, leaves some for
+ * the minute's looks as well.
+ */
+export type RequestKind = "ask" | "look" | "act";
+const left: Record<RequestKind, number> = { ask: 30, look: 15, act: 0 };
 const firstRestMs = 5_000;
 const longestRestMs = 60_000;
 
@@ -27,12 +31,12 @@ export function newBudget(nowMs: number): RequestBudget {
 
 export type Taken = { ok: true; budget: RequestBudget } | { ok: false; waitMs: number };
 
-export function takeRequest(budget: RequestBudget, what: "look" | "act", nowMs: number): Taken {
+export function takeRequest(budget: RequestBudget, what: RequestKind, nowMs: number): Taken {
   if (nowMs < budget.restsUntilMs) return { ok: false, waitMs: budget.restsUntilMs - nowMs };
   // A clock that went back fills nothing, and takes nothing away.
   const passedSeconds = Math.max(0, nowMs - budget.atMs) / 1000;
   const tokens = Math.min(sizeTokens, budget.tokens + passedSeconds * tokensPerSecond);
-  const needed = 1 + (what === "look" ? keptForActing : 0);
+  const needed = 1 + left[what];
   if (tokens < needed) {
     return { ok: false, waitMs: Math.ceil(((needed - tokens) / tokensPerSecond) * 1000) };
   }

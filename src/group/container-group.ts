@@ -74,8 +74,8 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
     return this.#engine.jobsAdded(key, priority, count, () => this.#sockets.seen());
   }
 
-  holdGrants(key: protocol.GroupKey, operationId: string, untilMs: number, renew?: boolean) {
-    return this.#engine.holdGrants(key, operationId, untilMs, renew);
+  holdGrants(key: protocol.GroupKey, operationId: string, untilMs: number, step?: protocol.HeldStep) {
+    return this.#engine.holdGrants(key, operationId, untilMs, step);
   }
 
   grantHold(key: protocol.GroupKey) {

@@ -138,22 +138,23 @@ export class Engine implements protocol.GroupApi {
     _key: protocol.GroupKey,
     operationId: string,
     untilMs: number,
-    renew = false,
+    step?: protocol.HeldStep,
   ): Promise<protocol.HoldAnswer> {
     const { hold, rows, ports } = this.#ctx;
     const nowMs = ports.nowMs();
-    const holder = hold.choosing(nowMs)?.operationId;
-    if (renew && holder !== operationId) return { ok: false };
-    hold.choose(operationId, untilMs, nowMs);
+    const earlier = hold.choosing(nowMs);
+    if (step !== undefined && earlier?.operationId !== operationId) return { ok: false };
+    hold.choose(operationId, untilMs, nowMs, step);
     const busy = rows.machinesBusy();
     const unnamed = busy.get(null) ?? 0;
     const busyMachineIds = [...busy.keys()].filter((id) => id !== null);
-    return { ok: true, busyMachineIds, unnamed, tookOver: holder !== undefined && holder !== operationId };
+    const earlierStep = earlier === null || earlier.operationId === operationId ? null : earlier.step;
+    return { ok: true, busyMachineIds, unnamed, step: earlierStep };
   }
 
-  async grantHold(_key: protocol.GroupKey): Promise<{ operationId: string } | null> {
+  async grantHold(_key: protocol.GroupKey): Promise<protocol.HoldNow | null> {
     const choosing = this.#ctx.hold.choosing(this.#ports.nowMs());
-    return choosing === null ? null : { operationId: choosing.operationId };
+    return choosing === null ? null : { operationId: choosing.operationId, step: choosing.step };
   }
 
   async narrowHold(

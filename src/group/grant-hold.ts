@@ -4,7 +4,7 @@
  * itself, since whoever set it may have died.
  */
 import type { SqlPort } from "./ports.ts";
-import type { DoomedInstance } from "./protocol.ts";
+import type { AskedStep, DoomedInstance, HeldStep, HoldNow } from "./protocol.ts";
 
 /** Longer than any stop of Salad's takes to spread; a hold that nobody lifts costs idle nodes no more than this. */
 const maxHoldMs = 30 * 60_000;
@@ -12,8 +12,7 @@ const maxHoldMs = 30 * 60_000;
 const maxDoomed = 1_000;
 
 /** Everybody without a lease, as long as it lasts. */
-interface Choosing {
-  operationId: string;
+interface Choosing extends HoldNow {
   untilMs: number;
 }
 
@@ -28,6 +27,12 @@ interface Held {
 
 const nobody: Held = { choosing: null, doomed: [] };
 
+const askedAt = ({ replicas, instances }: HeldStep, nowMs: number): AskedStep => ({
+  replicas,
+  instances: instances.slice(0, maxDoomed),
+  askedMs: nowMs,
+});
+
 export class GrantHold {
   readonly #sql: SqlPort;
   #held: Held;
@@ -38,7 +43,7 @@ export class GrantHold {
       "CREATE TABLE IF NOT EXISTS grant_hold (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), held TEXT NOT NULL)",
     );
     const kept = sql.exec("SELECT held FROM grant_hold")[0]?.held;
-    this.#held = kept === undefined ? nobody : (JSON.parse(kept as string) as Held);
+    this.#held = kept === undefined ? nobody : heldOf(kept as string);
   }
 
   /** Whether anybody is held: the claims' quick way past. */
@@ -71,12 +76,14 @@ export class GrantHold {
   }
 
   /**
-   * A later operation takes an earlier one's place: the turn that each decision needs has passed to it. It ends no sooner than that: what the
-   * earlier one has asked of Salad may yet come about.
+   * A later operation takes an earlier one's place: the turn that each decision needs has passed to it. It ends no sooner than that, and keeps
+   * its step until it has one of its own: what the earlier one has asked of Salad may yet come about.
    */
-  choose(operationId: string, untilMs: number, nowMs: number): void {
-    const lastsUntilMs = Math.max(untilMs, this.choosing(nowMs)?.untilMs ?? 0);
-    this.#keep({ choosing: { operationId, untilMs: Math.min(lastsUntilMs, nowMs + maxHoldMs) } }, nowMs);
+  choose(operationId: string, untilMs: number, nowMs: number, step?: HeldStep): void {
+    const earlier = this.choosing(nowMs);
+    const lastsUntilMs = Math.min(Math.max(untilMs, earlier?.untilMs ?? 0), nowMs + maxHoldMs);
+    const asked = step === undefined ? (earlier?.step ?? null) : askedAt(step, nowMs);
+    this.#keep({ choosing: { operationId, untilMs: lastsUntilMs, step: asked } }, nowMs);
   }
 
   /** From now on only these get none. False: that operation's hold is over, and nothing happens. */
@@ -100,4 +107,17 @@ export class GrantHold {
       JSON.stringify(this.#held),
     );
   }
+}
+
+/** A hold of before steps were kept: nobody knows what was asked. */
+const unknownStep: AskedStep = { replicas: 0, instances: [], askedMs: 0 };
+
+function heldOf(kept: string): Held {
+  const held = JSON.parse(kept) as Held;
+  const { choosing } = held;
+  if (choosing === null) return held;
+  return {
+    ...held,
+    choosing: { ...choosing, step: choosing.step === undefined ? unknownStep : choosing.step },
+  };
 }

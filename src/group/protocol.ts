@@ -158,13 +158,33 @@ export interface DoomedInstance {
   instanceId: string;
 }
 
+/** What a hold on grants is for. */
+export interface HeldStep {
+  /** What SaladCloud is asked for; 0: a stop. */
+  replicas: number;
+  /** Who was there before it was asked. */
+  instances: DoomedInstance[];
+}
+
+/** As the object has kept it. */
+export interface AskedStep extends HeldStep {
+  /** When the object was told of it, which is just before SaladCloud is asked. */
+  askedMs: number;
+}
+
+export interface HoldNow {
+  operationId: string;
+  /** Null: nothing has been asked of SaladCloud yet. */
+  step: AskedStep | null;
+}
+
 export type HoldAnswer =
   /**
    * `busyMachineIds`: those with a lease, or with a claim or an end that D1 has not confirmed yet. `unnamed`: such leases whose machine is not known.
-   * `tookOver`: another operation's hold, which goes on as this one's.
+   * `step`: an earlier step's, whose outcome nobody has seen yet; the hold goes on for it. Null: there is none.
    */
-  | { ok: true; busyMachineIds: string[]; unnamed: number; tookOver: boolean }
-  /** It was to be renewed, and is not that operation's any more. */
+  | { ok: true; busyMachineIds: string[]; unnamed: number; step: AskedStep | null }
+  /** There was a step to be told, and the hold is not that operation's any more. */
   | { ok: false };
 
 /** What became of jobs that were added. */
@@ -208,11 +228,11 @@ export interface GroupApi {
   status(key: GroupKey): Promise<GroupNow>;
   /**
    * From this answer until `untilMs` (half an hour at most) no machine without a lease gets one: whatever SaladCloud takes away of those that have
-   * none, no attempt is lost. `renew`: only if it is this operation's already.
+   * none, no attempt is lost. `step`: what SaladCloud is about to be asked; only if the hold is this operation's already.
    */
-  holdGrants(key: GroupKey, operationId: string, untilMs: number, renew?: boolean): Promise<HoldAnswer>;
-  /** Whose hold lasts; null: nobody's. */
-  grantHold(key: GroupKey): Promise<{ operationId: string } | null>;
+  holdGrants(key: GroupKey, operationId: string, untilMs: number, step?: HeldStep): Promise<HoldAnswer>;
+  /** The hold that lasts; null: there is none. */
+  grantHold(key: GroupKey): Promise<HoldNow | null>;
   /**
    * The others may claim again, and as many are woken as there are pending jobs; these get no lease until then. False: the hold is over, or another
    * operation's.

@@ -1,5 +1,6 @@
 /** Salad's API within the budget: waits for a request's turn, gives way on 429, asks a second time where that changes nothing. */
-import type { SaladAnswer } from "../salad/client.ts";
+import type { RequestKind } from "../domain/request-budget.ts";
+import type { SaladAnswer, SaladRefusal } from "../salad/client.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 
 /** Before a look that failed is repeated, and as much again at random. */
@@ -11,7 +12,7 @@ export type Asked = Pick<ScalingPorts, "budget" | "nowMs" | "sleep" | "random">;
 export function budgeted(
   salad: SaladPort,
   { budget, nowMs, sleep, random }: Asked,
-  what: "look" | "act",
+  what: RequestKind,
   untilMs: number,
 ): SaladPort {
   async function ask<T>(call: () => Promise<SaladAnswer<T>>): Promise<SaladAnswer<T>> {
@@ -34,6 +35,7 @@ export function budgeted(
   }
   return {
     getGroup: (place) => look(() => salad.getGroup(place)),
+    listGroups: (place) => look(() => salad.listGroups(place)),
     listInstances: (place) => look(() => salad.listInstances(place)),
     readQuota: (organization) => look(() => salad.readQuota(organization)),
     setReplicas: (place, replicas) => ask(() => salad.setReplicas(place, replicas)),
@@ -49,3 +51,7 @@ export const budgetSpent = {
   reason: "unavailable",
   detail: "the requests that SaladCloud takes in a minute are used up",
 } as const;
+
+/** Whether a change that was not confirmed may have been made, or be made yet. Of what Salad refuses, and of what it was not asked, it is certain. */
+export const mayBeMade = (refusal: SaladRefusal) =>
+  refusal.reason === "unavailable" && refusal.status !== 429 && refusal !== budgetSpent;

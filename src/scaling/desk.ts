@@ -1,9 +1,16 @@
 /**
- * What all who scale share, wherever they run: the budget of requests of the deployment's key, and whose turn it is on which group. Kept, so
- * that neither an evicted isolate nor a deploy makes it forget.
+ * What all who scale share, wherever they run: the budget of requests of the deployment's key, whose turn it is on which group, and where the
+ * rounds over all rules have come to. Kept, so that neither an evicted isolate nor a deploy makes it forget.
  */
-import { newBudget, type RequestBudget, refuseRequest, takeRequest } from "../domain/request-budget.ts";
-import type { BudgetPort, TurnsPort } from "./ports.ts";
+import type { RuleKey } from "../db/scaling/rules.ts";
+import {
+  newBudget,
+  type RequestBudget,
+  type RequestKind,
+  refuseRequest,
+  takeRequest,
+} from "../domain/request-budget.ts";
+import type { BudgetPort, RoundsPort, TurnsPort } from "./ports.ts";
 
 /** Twice what a decision takes at most: Salad's answers come within 10 s or not at all. */
 export const turnMs = 120_000;
@@ -20,7 +27,7 @@ interface Turn {
   untilMs: number;
 }
 
-export class Desk implements BudgetPort, TurnsPort {
+export class Desk implements BudgetPort, TurnsPort, RoundsPort {
   readonly #store: DeskStore;
   readonly #nowMs: () => number;
 
@@ -29,7 +36,7 @@ export class Desk implements BudgetPort, TurnsPort {
     this.#nowMs = nowMs;
   }
 
-  async take(what: "look" | "act"): Promise<{ ok: true } | { ok: false; waitMs: number }> {
+  async take(what: RequestKind): Promise<{ ok: true } | { ok: false; waitMs: number }> {
     const taken = takeRequest(this.#budget(), what, this.#nowMs());
     if (!taken.ok) return taken;
     this.#store.put(budgetName, taken.budget);
@@ -52,6 +59,15 @@ export class Desk implements BudgetPort, TurnsPort {
     if (this.#turn(name)?.operationId === operationId) this.#store.delete(turnName(name));
   }
 
+  async lastRule(): Promise<RuleKey | null> {
+    return (this.#store.get(lastRuleName) as RuleKey | undefined) ?? null;
+  }
+
+  async keepLastRule(rule: RuleKey | null): Promise<void> {
+    if (rule === null) this.#store.delete(lastRuleName);
+    else this.#store.put(lastRuleName, rule);
+  }
+
   #budget(): RequestBudget {
     return (this.#store.get(budgetName) as RequestBudget | undefined) ?? newBudget(this.#nowMs());
   }
@@ -62,4 +78,5 @@ export class Desk implements BudgetPort, TurnsPort {
 }
 
 const budgetName = "budget";
+const lastRuleName = "last rule";
 const turnName = (name: string) => `turn ${name}`;

@@ -1,9 +1,12 @@
 /** What is known of a rule at one moment, and what is to be done about it. Changes nothing. */
 import type { D1Port } from "../db/d1-port.ts";
 import { type EndedRecord, type QueueRecord, readEndedLatelyOf, readQueue } from "../db/scaling/queues.ts";
+import type { RuleKey } from "../db/scaling/rules.ts";
 import { decideScaling, type ScalingChoice, type ScalingFacts } from "../domain/scaling.ts";
 import type { GroupKey } from "../group/protocol.ts";
+import { unavailable } from "../salad/answer.ts";
 import type { SaladGroup, SaladPlace, SaladRefusal } from "../salad/client.ts";
+import { budgetSpent } from "./budgeted-salad.ts";
 import type { SaladPort } from "./ports.ts";
 
 /** A rule with its queue, as D1 had it. */
@@ -23,12 +26,15 @@ export async function readQueueOf(d1: D1Port, key: GroupKey, nowMs: number): Pro
   return rule ? { rule, ended: ended[0]?.ended ?? 0 } : null;
 }
 
-export const keyOf = (rule: QueueRecord): GroupKey => ({
+export const keyOf = (rule: RuleKey): GroupKey => ({
   userId: rule.user_id,
   containerGroupId: rule.container_group_id,
 });
 
-export const placeOf = (rule: QueueRecord): SaladPlace => ({
+/** Of a rule, or of what is kept of one. */
+export const placeOf = (
+  rule: Pick<QueueRecord, "org_name" | "project_name" | "container_group_name">,
+): SaladPlace => ({
   organization: rule.org_name,
   project: rule.project_name,
   group: rule.container_group_name,
@@ -45,9 +51,8 @@ export async function look(salad: SaladPort, { rule, ended }: Queue, nowMs: numb
   const place = placeOf(rule);
   const answer = await salad.getGroup(place);
   if (!answer.ok) {
-    return answer.reason === "refused" && answer.status === 404
-      ? { kind: "gone", why: "SaladCloud knows the container group no more" }
-      : { kind: "unknown", refusal: answer };
+    const isNotFound = answer.reason === "refused" && answer.status === 404;
+    return isNotFound ? await isItGone(salad, rule) : { kind: "unknown", refusal: answer };
   }
   const group = answer.value;
   // Its name was given to another: that one is not this rule's to scale.
@@ -64,6 +69,18 @@ export async function look(salad: SaladPort, { rule, ended }: Queue, nowMs: numb
   const quotaReplicas = Math.max(0, quota.value.replicas - quota.value.used + group.replicas);
   const bounded = { ...facts, quotaReplicas };
   return { kind: "seen", group, facts: bounded, choice: decideScaling(bounded) };
+}
+
+/**
+ * A 404 may as well mean that the key reaches no such organization, and a wrong key would have all rules removed. Gone is what the project's
+ * list, which this key may read, lacks.
+ */
+async function isItGone(salad: SaladPort, rule: QueueRecord): Promise<Looked> {
+  const listed = await salad.listGroups(placeOf(rule));
+  if (!listed.ok) return { kind: "unknown", refusal: listed };
+  if (!listed.value.some(({ id }) => id === rule.container_group_id))
+    return { kind: "gone", why: "SaladCloud knows the container group no more" };
+  return { kind: "unknown", refusal: unavailable("a 404 for a container group that it lists", 404) };
 }
 
 function factsOf({ rule, ended }: Queue, group: SaladGroup, nowMs: number): ScalingFacts {
@@ -96,6 +113,8 @@ export function why(refusal: SaladRefusal): string {
     case "rejected":
       return `SaladCloud refused: ${said}`;
     case "unavailable":
+      if (refusal === budgetSpent) return `SaladCloud was not asked: ${said}`;
+      if (status === 429) return "SaladCloud takes no more requests just now (429)";
       return `SaladCloud did not answer: ${said}`;
   }
 }

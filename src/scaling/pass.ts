@@ -1,18 +1,14 @@
 /** One pass over all rules: several at a time, so that a slow one holds up no other, and none for longer than until the next pass. */
-import {
-  type EndedRecord,
-  type QueueRecord,
-  type RuleKey,
-  readEndedLately,
-  readQueues,
-} from "../db/scaling/queues.ts";
+import { type HoldRecord, readHoldsWithoutRule } from "../db/scaling/holds.ts";
+import { type EndedRecord, type QueueRecord, readEndedLately, readQueues } from "../db/scaling/queues.ts";
+import type { RuleKey } from "../db/scaling/rules.ts";
 import type { Decision } from "./decision.ts";
 import type { Queue } from "./look.ts";
 import type { ScalingPorts } from "./ports.ts";
 
-const pageSize = 500;
-/** The budget of requests ends far below: these are for a deployment that waits for its turn every few minutes. */
-const maxPages = 4;
+/** Of one pass: far more than the requests of a minute suffice for. */
+const mostRules = 500;
+const mostHolds = 100;
 /** A Worker has six connections at a time. */
 const lanes = 4;
 /** No rule is begun later; the next pass begins after a minute. */
@@ -21,32 +17,55 @@ const passMs = 45_000;
 const deafAnswers = 6;
 
 export interface PassReport {
+  /** That were read: 500 at most, and the next ones in the next minute. */
   rules: number;
   /** Groups that were changed. */
   steps: number;
   failed: number;
-  /** Not looked at for want of time or requests, or since Salad does not answer: first in one of the next passes. */
+  /** Not looked at for want of time or requests, or since Salad does not answer: first in the next pass. */
   left: number;
 }
 
-export async function passOver(
-  ports: ScalingPorts,
-  decide: (queue: Queue, untilMs: number) => Promise<Decision>,
-): Promise<PassReport> {
-  const { nowMs, log } = ports;
+/** What a pass does; each begins no later than the pass ends, and waits for its requests no longer. */
+export interface PassWork {
+  decide(queue: Queue, untilMs: number): Promise<Decision>;
+  settle(hold: HoldRecord, untilMs: number): Promise<Pick<Decision, "trouble">>;
+}
+
+export async function passOver(ports: ScalingPorts, work: PassWork): Promise<PassReport> {
+  const { nowMs, log, rounds } = ports;
   const startMs = nowMs();
-  const queues = await readAll(ports, startMs);
+  const last = await rounds.lastRule();
+  const { queues, holds, areAll } = await read(ports, last, startMs);
   const report: PassReport = { rules: queues.length, steps: 0, failed: 0, left: 0 };
-  const waiting = inTurn(queues, startMs);
-  let deaf = 0;
   const untilMs = startMs + passMs;
+  /** The next pass goes on after the last rule before which none was left over. */
+  let begun = 0;
+  let firstLeft = Number.POSITIVE_INFINITY;
+  // Holds first: agents wait for them, and they are few.
+  const waiting = [
+    ...holds.map((hold) => ({
+      group: hold.container_group_id,
+      begin: async () => ({ ...(await work.settle(hold, untilMs)), action: "none", error: null }),
+    })),
+    ...queues.map((queue, at) => ({
+      group: queue.rule.container_group_id,
+      begin: async () => {
+        begun = at + 1;
+        const decision = await work.decide(queue, untilMs);
+        if (decision.trouble === "untried") firstLeft = Math.min(firstLeft, at);
+        return decision;
+      },
+    })),
+  ];
+  let deaf = 0;
   const lane = async () => {
     for (;;) {
       if (deaf >= deafAnswers || nowMs() >= untilMs) return;
-      const queue = waiting.shift();
-      if (!queue) return;
+      const next = waiting.shift();
+      if (!next) return;
       try {
-        const { action, error, trouble } = await decide(queue, untilMs);
+        const { action, error, trouble } = await next.begin();
         if (error !== null) report.failed++;
         else if (trouble === "untried") report.left++;
         else if (action !== "none") report.steps++;
@@ -54,42 +73,43 @@ export async function passOver(
         deaf = trouble === "unanswered" ? deaf + 1 : 0;
       } catch (failure) {
         report.failed++;
-        const group = queue.rule.container_group_id;
-        log({ severity: "error", event: "scaling_failed", detail: String(failure), group });
+        log({ severity: "error", event: "scaling_failed", detail: String(failure), group: next.group });
       }
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
   report.left += waiting.length;
+  const isWhole = areAll && report.left === 0;
+  // An idle deployment writes nothing.
+  if (!isWhole || last !== null) {
+    const done = queues[Math.min(begun, firstLeft) - 1]?.rule;
+    await rounds.keepLastRule(isWhole ? null : done ? ruleKeyOf(done) : last);
+  }
   if (report.failed > 0 || report.left > 0) {
     log({ severity: "warning", event: "scaling_pass", detail: JSON.stringify(report) });
   }
   return report;
 }
 
-async function readAll({ d1 }: ScalingPorts, startMs: number): Promise<Queue[]> {
-  const queues: Queue[] = [];
-  const ended = new Map<string, number>();
-  const nameOf = ({ user_id, container_group_id }: RuleKey) => JSON.stringify([user_id, container_group_id]);
-  let after: RuleKey = { user_id: "", container_group_id: "" };
-  for (let page = 0; page < maxPages; page++) {
-    const [rules, lately = []] = (await d1.batch([
-      readQueues(after, pageSize),
-      ...(page === 0 ? [readEndedLately(startMs)] : []),
-    ])) as unknown as [QueueRecord[], EndedRecord[]?];
-    for (const record of lately) ended.set(nameOf(record), record.ended);
-    for (const rule of rules) queues.push({ rule, ended: ended.get(nameOf(rule)) ?? 0 });
-    const last = rules.at(-1);
-    if (rules.length < pageSize || last === undefined) break;
-    after = last;
-  }
-  return queues;
+/** Rules from where the last pass came to its end, and round to there again. */
+async function read(
+  { d1 }: ScalingPorts,
+  last: RuleKey | null,
+  startMs: number,
+): Promise<{ queues: Queue[]; holds: HoldRecord[]; areAll: boolean }> {
+  const first: RuleKey = { user_id: "", container_group_id: "" };
+  const [following, lately, holds, preceding = []] = (await d1.batch([
+    readQueues(last ?? first, mostRules),
+    readEndedLately(startMs),
+    readHoldsWithoutRule(mostHolds),
+    ...(last === null ? [] : [readQueues(first, mostRules)]),
+  ])) as unknown as [QueueRecord[], EndedRecord[], HoldRecord[], QueueRecord[]?];
+  const ended = new Map(lately.map((record) => [nameOf(record), record.ended]));
+  const known = new Set(following.map(nameOf));
+  const rules = [...following, ...preceding.filter((rule) => !known.has(nameOf(rule)))].slice(0, mostRules);
+  const queues = rules.map((rule) => ({ rule, ended: ended.get(nameOf(rule)) ?? 0 }));
+  return { queues, holds, areAll: rules.length < mostRules };
 }
 
-/** Each minute begins elsewhere, so that where a pass does not get to its end, no rule is always the one left over. */
-function inTurn(queues: Queue[], startMs: number): Queue[] {
-  if (queues.length === 0) return [];
-  // Far enough to be past what a pass gets done, and prime, so that it goes round.
-  const from = (Math.floor(startMs / 60_000) * 149) % queues.length;
-  return [...queues.slice(from), ...queues.slice(0, from)];
-}
+const ruleKeyOf = ({ user_id, container_group_id }: RuleKey): RuleKey => ({ user_id, container_group_id });
+const nameOf = (rule: RuleKey) => JSON.stringify([rule.user_id, rule.container_group_id]);

@@ -3,12 +3,16 @@
  * that keeps its budget; tests and the simulated day give it Node's SQLite, the very engine of a group, and a clock that moves when told.
  */
 import type { D1Port } from "../db/d1-port.ts";
+import type { RuleKey } from "../db/scaling/rules.ts";
+import type { RequestKind } from "../domain/request-budget.ts";
 import type { GroupApi, GroupKey } from "../group/protocol.ts";
 import type { SaladAnswer, SaladGroup, SaladInstance, SaladPlace, SaladQuota } from "../salad/client.ts";
 
 /** The calls of Salad's API that the autoscaler makes, each one request; never rejects. Budget and backoff are not its business. */
 export interface SaladPort {
   getGroup(place: SaladPlace): Promise<SaladAnswer<SaladGroup>>;
+  /** All of the project. */
+  listGroups(place: SaladPlace): Promise<SaladAnswer<SaladGroup[]>>;
   listInstances(place: SaladPlace): Promise<SaladAnswer<SaladInstance[]>>;
   setReplicas(place: SaladPlace, replicas: number): Promise<SaladAnswer<null>>;
   startGroup(place: SaladPlace): Promise<SaladAnswer<null>>;
@@ -17,13 +21,10 @@ export interface SaladPort {
   readQuota(organization: string): Promise<SaladAnswer<SaladQuota>>;
 }
 
-/**
- * Requests that Salad still takes from the deployment's key. `look`: whatever only wants to know leaves some for `act`, which finishes what
- * has begun.
- */
+/** Requests that Salad still takes from the deployment's key. */
 export interface BudgetPort {
   /** Takes one, or tells after how long there may be one. */
-  take(what: "look" | "act"): Promise<{ ok: true } | { ok: false; waitMs: number }>;
+  take(what: RequestKind): Promise<{ ok: true } | { ok: false; waitMs: number }>;
   /** Salad has answered 429: nobody asks for a while, longer each time. */
   exhausted(): Promise<void>;
 }
@@ -34,6 +35,13 @@ export interface TurnsPort {
   takeTurn(name: string, operationId: string): Promise<boolean>;
   /** Of another's turn: nothing. */
   endTurn(name: string, operationId: string): Promise<void>;
+}
+
+/** Where the last pass came to its end for want of time or requests: the next one goes on from there. */
+export interface RoundsPort {
+  /** After which rule; null: at the first one. */
+  lastRule(): Promise<RuleKey | null>;
+  keepLastRule(rule: RuleKey | null): Promise<void>;
 }
 
 /** What is asked of the object of a group. */
@@ -60,6 +68,7 @@ export interface ScalingPorts {
   salad: SaladPort | null;
   budget: BudgetPort;
   turns: TurnsPort;
+  rounds: RoundsPort;
   group(key: GroupKey): ScalingGroup;
   nowMs(): number;
   sleep(ms: number): Promise<void>;

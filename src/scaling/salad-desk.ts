@@ -1,9 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
+import type { RuleKey } from "../db/scaling/rules.ts";
+import type { RequestKind } from "../domain/request-budget.ts";
 import { Desk } from "./desk.ts";
-import type { BudgetPort, TurnsPort } from "./ports.ts";
+import type { BudgetPort, RoundsPort, TurnsPort } from "./ports.ts";
 
 /** The desk as a Durable Object: one of a deployment, which has one key. */
-export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPort {
+export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPort, RoundsPort {
   readonly #desk: Desk;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -19,7 +21,7 @@ export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPo
     );
   }
 
-  take(what: "look" | "act") {
+  take(what: RequestKind) {
     return this.#desk.take(what);
   }
 
@@ -34,10 +36,18 @@ export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPo
   endTurn(name: string, operationId: string) {
     return this.#desk.endTurn(name, operationId);
   }
+
+  lastRule() {
+    return this.#desk.lastRule();
+  }
+
+  keepLastRule(rule: RuleKey | null) {
+    return this.#desk.keepLastRule(rule);
+  }
 }
 
 /** The desk of this deployment. */
-export function deskOf(desks: Env["SALAD_DESK"]): BudgetPort & TurnsPort {
+export function deskOf(desks: Env["SALAD_DESK"]): BudgetPort & TurnsPort & RoundsPort {
   const stub: unknown = desks.getByName("deployment");
-  return stub as BudgetPort & TurnsPort;
+  return stub as BudgetPort & TurnsPort & RoundsPort;
 }

@@ -1,15 +1,17 @@
 /** The autoscaler: looks at rules, and takes a step where one is due. What it guarantees, and how: docs/autoscaling.md. */
-import type { ScalingAction, ScalingTrigger } from "../contract/index.ts";
-import { deleteRule } from "../db/scaling/rules.ts";
-import { decideScaling, isAtRest } from "../domain/scaling.ts";
-import type { GroupKey } from "../group/protocol.ts";
-import { budgeted, budgetSpent } from "./budgeted-salad.ts";
-import { type Decision, inputsOf, keep } from "./decision.ts";
-import { keyOf, type Looked, look, type Queue, readQueueOf, why } from "./look.ts";
+import type { ScalingTrigger } from "../contract/index.ts";
+import { closeHold, type HoldRecord } from "../db/scaling/holds.ts";
+import type { RuleKey } from "../db/scaling/rules.ts";
+import type { RequestKind } from "../domain/request-budget.ts";
+import { decideScaling } from "../domain/scaling.ts";
+import type { GroupKey, HoldNow } from "../group/protocol.ts";
+import { budgeted } from "./budgeted-salad.ts";
+import { type Decision, keep } from "./decision.ts";
+import { decideInTurn, mayExchange, settleWithoutRule } from "./in-turn.ts";
+import { keyOf, look, type Queue, readQueueOf } from "./look.ts";
 import { type PassReport, passOver } from "./pass.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
-import { reallocateBad } from "./reallocate.ts";
-import { settle, settlingMs, stepDown, stepUp } from "./step.ts";
+import { isDownwards, proposal, unchanged } from "./proposal.ts";
 
 /** A decision waits no longer for requests of its own. */
 const patienceMs = 30_000;
@@ -32,7 +34,10 @@ export class Scaler {
   /** All rules, once a minute. Rejects when D1 cannot be asked which there are. */
   async pass(): Promise<PassReport> {
     if (this.#ports.salad === null) return { rules: 0, steps: 0, failed: 0, left: 0 };
-    return await passOver(this.#ports, (queue, untilMs) => this.#decide(queue, "cron", untilMs));
+    return await passOver(this.#ports, {
+      decide: (queue, untilMs) => this.#decide(queue, "cron", untilMs),
+      settle: (hold, untilMs) => this.#settleWithoutRule(hold, untilMs),
+    });
   }
 
   /**
@@ -70,7 +75,7 @@ export class Scaler {
 
   async #propose(queue: Queue, untilMs: number): Promise<Decision> {
     const key = keyOf(queue.rule);
-    let looked = await look(this.#salad("look", untilMs), queue, this.#ports.nowMs());
+    let looked = await look(this.#salad("ask", untilMs), queue, this.#ports.nowMs());
     if (looked.kind === "seen" && isDownwards(looked.choice.step)) {
       const { agents } = await this.#ports.group(key).status(key);
       const busyNodes = new Set(
@@ -83,26 +88,24 @@ export class Scaler {
   }
 
   async #decide(queue: Queue, trigger: ScalingTrigger, untilMs: number): Promise<Decision> {
-    const { d1, nowMs, log } = this.#ports;
+    const { d1, nowMs, log, group } = this.#ports;
     const key = keyOf(queue.rule);
-    const salad = this.#salad("look", untilMs);
-    const looked = await look(salad, queue, nowMs());
+    const looked = await look(this.#salad(trigger === "person" ? "ask" : "look", untilMs), queue, nowMs());
     const proposed = proposal(queue, looked, trigger, nowMs());
     if (proposed.error !== null || looked.kind === "unknown") {
       await keep(d1, key, proposed);
       return proposed;
     }
     // Who submits a job wants no instance taken away.
-    if (trigger === "submission" && isDownwards(proposed.action))
-      return { ...proposed, action: "none", replicasAfter: null };
-    const isSettling = (queue.rule.scaled_down ?? Number.NEGATIVE_INFINITY) > nowMs() - settlingMs;
-    const hold = isSettling ? await this.#ports.group(key).grantHold(key) : null;
-    if (looked.kind === "seen" && queue.rule.running > 0 && queue.rule.paused === 0) {
-      await reallocateBad(this.#ports, salad, queue, trigger);
-    }
-    if (proposed.action === "none" && hold === null) return proposed;
+    if (trigger === "submission" && isDownwards(proposed.action)) return unchanged(proposed);
+    const hold = await this.#openHold(queue.rule, queue.rule.hold_begun);
+    const isRunning = looked.kind === "seen" && queue.rule.paused === 0 && mayExchange(looked.group, trigger);
+    const hasBad = isRunning && (await group(key).badMachines(key)).length > 0;
+    if (proposed.action === "none" && hold === null && !hasBad) return proposed;
 
-    const decision = await this.#inTurn(queue, trigger, proposed, untilMs);
+    const decision = await decideInTurn(this.#ports, this.#salad("act", untilMs), proposed, {
+      ...{ rule: queue.rule, trigger },
+    });
     if (decision.action !== "none" || decision.error !== null) {
       const { atMs: _, inputs, ...told } = decision;
       log({
@@ -115,114 +118,24 @@ export class Scaler {
     return decision;
   }
 
-  /** The same again while nobody else decides: what was seen before may be over. */
-  async #inTurn(
-    { rule }: Queue,
-    trigger: ScalingTrigger,
-    proposed: Decision,
-    untilMs: number,
-  ): Promise<Decision> {
-    const { d1, turns, nowMs, operationId } = this.#ports;
+  async #settleWithoutRule(record: HoldRecord, untilMs: number): Promise<Pick<Decision, "trouble">> {
+    const hold = await this.#openHold(record, record.begun);
+    if (hold === null) return {};
+    return await settleWithoutRule(this.#ports, this.#salad("act", untilMs), record, hold);
+  }
+
+  /** The hold on grants that D1 knows of; null: there is none, or it is over, which D1 is told. */
+  async #openHold(rule: RuleKey, begunMs: number | null): Promise<HoldNow | null> {
+    if (begunMs === null) return null;
     const key = keyOf(rule);
-    const name = JSON.stringify([rule.org_name, rule.project_name, rule.container_group_name]);
-    const operation = operationId();
-    const busy = { ...proposed, action: "none", replicasAfter: null } as const;
-    if (!(await turns.takeTurn(name, operation))) {
-      return { ...busy, reason: "another decision on this group is being made" };
-    }
-    try {
-      const queue = await readQueueOf(d1, key, nowMs());
-      if (queue === null) return { ...busy, reason: "the rule was removed" };
-      const salad = this.#salad("act", untilMs);
-      const looked = await look(salad, queue, nowMs());
-      const current = proposal(queue, looked, trigger, nowMs());
-      if (looked.kind === "gone") {
-        await keep(d1, key, current, [deleteRule(key.userId, key.containerGroupId)]);
-        return current;
-      }
-      if (looked.kind === "unknown") {
-        await keep(d1, key, current);
-        return current;
-      }
-      const group = this.#ports.group(key);
-      const keepTurn = () => turns.takeTurn(name, operation);
-      const standing = { ports: this.#ports, salad, group, operationId: operation, queue, keepTurn };
-      const { choice, facts } = looked;
-      const isDown = isDownwards(choice.step);
-      if (choice.step === "none" || (isDown && trigger === "submission")) {
-        await this.#settleOpen(standing, looked.group.status, looked.group.replicas);
-        return { ...current, action: "none", replicasAfter: null };
-      }
-      const act = isDown ? stepDown : stepUp;
-      const { beside, busyNodes, given, ...outcome } = await act({
-        ...standing,
-        salads: looked.group,
-        facts,
-        choice,
-      });
-      const decision: Decision = {
-        ...current,
-        ...outcome,
-        inputs: { ...current.inputs, ...(busyNodes === undefined ? {} : { busy_nodes: busyNodes }) },
-      };
-      await keep(d1, key, decision, beside);
-      if (given) await settle(standing, operation, given);
-      // Those whom an earlier step was about to take may be kept now.
-      if (!isDown && outcome.error === null && outcome.replicasAfter !== null) {
-        await this.#settleOpen(standing, "running", outcome.replicasAfter);
-      }
-      return decision;
-    } finally {
-      await turns.endTurn(name, operation);
-    }
+    const hold = await this.#ports.group(key).grantHold(key);
+    if (hold === null) await this.#ports.d1.batch([closeHold(rule, begunMs)]);
+    return hold;
   }
 
-  /** An earlier step down whose outcome was not seen to its end. */
-  async #settleOpen(standing: Parameters<typeof settle>[0], status: string, replicas: number): Promise<void> {
-    const hold = await standing.group.grantHold(keyOf(standing.queue.rule));
-    if (hold === null) return;
-    await settle(standing, hold.operationId, { replicas: isAtRest(status) ? 0 : replicas });
-  }
-
-  #salad(what: "look" | "act", untilMs: number): SaladPort {
+  #salad(what: RequestKind, untilMs: number): SaladPort {
     const { salad } = this.#ports;
     if (salad === null) throw new Error("there is no key to ask SaladCloud with");
     return budgeted(salad, this.#ports, what, untilMs);
-  }
-}
-
-const isDownwards = (action: ScalingAction) => action === "scale_down" || action === "stop";
-
-/** What was seen, as a decision that has not been carried out. */
-function proposal(queue: Queue, looked: Looked, trigger: ScalingTrigger, atMs: number): Decision {
-  const nothing = { wanted: null, replicasBefore: null, replicasAfter: null, error: null };
-  const base = { atMs, trigger, inputs: inputsOf(queue, looked), ...nothing };
-  switch (looked.kind) {
-    case "unknown": {
-      const { refusal } = looked;
-      if (refusal === budgetSpent)
-        return { ...base, action: "none", reason: budgetSpent.detail, trouble: "untried" };
-      const reason = "the group could not be looked at";
-      const trouble = refusal.reason === "unavailable" ? ({ trouble: "unanswered" } as const) : {};
-      return { ...base, action: "none", reason, error: why(refusal), ...trouble };
-    }
-    case "gone":
-      return { ...base, action: "remove_rule", reason: looked.why };
-    case "seen": {
-      const { step, wanted, replicas, reason } = looked.choice;
-      const replicasBefore = isAtRest(looked.facts.group.status) ? 0 : looked.group.replicas;
-      const replicasAfter = step === "none" ? null : replicas;
-      // Nothing that is asked of it would help, and somebody waits.
-      const isStuck = looked.facts.group.status === "failed" && wanted > 0 && !looked.facts.rule.paused;
-      return {
-        ...base,
-        action: step,
-        wanted,
-        replicasBefore,
-        replicasAfter,
-        reason,
-        error: isStuck ? reason : null,
-      };
-    }
   }
 }

@@ -3,25 +3,31 @@
  * meanwhile.
  */
 import type { ScalingAction } from "../contract/index.ts";
+import { openHold } from "../db/scaling/holds.ts";
 import { beginStep, type Direction, revertStep } from "../db/scaling/steps.ts";
 import type { Statement } from "../db/statement.ts";
 import { decideScaling, isAtRest, type ScalingChoice, type ScalingFacts } from "../domain/scaling.ts";
+import type { HoldNow } from "../group/protocol.ts";
 import type { SaladAnswer, SaladGroup, SaladInstance } from "../salad/client.ts";
+import { budgetSpent, mayBeMade } from "./budgeted-salad.ts";
+import type { Decision } from "./decision.ts";
 import { keyOf, placeOf, type Queue, why } from "./look.ts";
 import type { SaladPort, ScalingGroup, ScalingPorts } from "./ports.ts";
+import { named, type Settling, settle, settlingMs, staysUp } from "./settle.ts";
 
 /** From choosing whom to take to asking Salad to. Crashed in between, idle nodes get jobs again after so long. */
 const choosingMs = 180_000;
-/** How long Salad may take to end the instances that it takes away; those are given no job until then. */
-export const settlingMs = 15 * 60_000;
-
-/** What a step works with. */
-export interface Standing {
+/** Who decides on a rule, in his turn. */
+export interface Turn {
   ports: ScalingPorts;
   salad: SaladPort;
   group: ScalingGroup;
   operationId: string;
   queue: Queue;
+}
+
+/** What a step works with. */
+export interface Standing extends Turn {
   salads: SaladGroup;
   facts: ScalingFacts;
   /** What follows from these facts. */
@@ -38,11 +44,12 @@ export interface Outcome {
   replicasAfter: number | null;
   reason: string;
   error: string | null;
+  trouble?: NonNullable<Decision["trouble"]>;
   /** To be written with the decision. */
   beside: Statement[];
   busyNodes?: number;
-  /** Instances were given up, and these were there: `settle` tells who may claim again. */
-  given?: { before: SaladInstance[]; replicas: number };
+  /** The hold of a step that was made: `settle` tells who may claim again. */
+  made?: HoldNow;
 }
 
 /** More instances, or the first ones of a group that is stopped. */
@@ -55,11 +62,12 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
   const outcome = { action, wanted, replicasBefore, replicasAfter: replicas, reason, error: null } as const;
   const begun = await begin(standing, "up");
   if (begun === null) return overtaken(outcome);
+  const revert = revertStep(queue.rule, "up", begun);
   const failed = (answer: Refused): Outcome => ({
     ...outcome,
     replicasAfter: null,
     error: why(answer),
-    beside: answer.reason === "unavailable" ? [] : [revertStep(queue.rule, "up", begun)],
+    beside: mayBeMade(answer) ? [] : [revert],
   });
 
   let late = false;
@@ -71,6 +79,7 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
     );
     // Whether a stopped group takes a PATCH is not documented: then after its start.
     late = step === "start" && !set.ok && set.reason === "rejected" && set.status === 400;
+    if (!set.ok && set === budgetSpent) return untried(outcome, [revert]);
     if (!set.ok && !late) return failed(set);
   }
   if (step === "start") {
@@ -99,11 +108,8 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   const busyNodes = busy.size + held.unnamed;
   const { step, wanted, replicas, reason } = decideScaling({ ...standing.facts, busyNodes });
   const outcome = { wanted, replicasBefore: salads.replicas, replicasAfter: null, reason, busyNodes };
-  const release = async () => {
-    // Salad may still be carrying out the earlier step.
-    if (held.tookOver) await settle(standing, operationId, { replicas: salads.replicas });
-    else await group.narrowHold(key, operationId, { instances: [], untilMs: 0 }, queue.rule.pending);
-  };
+  // Salad may still be carrying out an earlier step.
+  const release = () => settle(settlingOf(standing), { operationId, step: held.step }, salads.replicas);
   const giveUp = async (error: string | null, beside: Statement[] = []): Promise<Outcome> => {
     await release();
     return { ...outcome, action: error === null ? "none" : "drain", error, beside };
@@ -111,6 +117,10 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   if (step !== "scale_down" && step !== "stop") return await giveUp(null);
 
   const listed = await salad.listInstances(place);
+  if (!listed.ok && listed === budgetSpent) {
+    await release();
+    return untried({ ...outcome, action: step, error: null });
+  }
   if (!listed.ok) return await giveUp(why(listed));
   const before = listed.value.filter(staysUp);
   const target = step === "stop" ? 0 : spare(before, busy, replicas);
@@ -127,7 +137,8 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   }
   // From here on the hold outlasts a crash until Salad has done what it may have been asked.
   const untilMs = ports.nowMs() + settlingMs;
-  const ours = (await standing.keepTurn()) && (await group.holdGrants(key, operationId, untilMs, true)).ok;
+  const given = { replicas: target, instances: before.map(named) };
+  const ours = (await standing.keepTurn()) && (await group.holdGrants(key, operationId, untilMs, given)).ok;
   const revert = revertStep(queue.rule, "down", begun);
   if (!ours) {
     await release();
@@ -138,39 +149,24 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
     step === "stop" ? isAtRest(now.status) : now.replicas === target,
   );
   if (done.ok) {
-    const given = { before, replicas: target };
-    return { ...outcome, action: step, replicasAfter: target, error: null, beside: [], given };
+    const made = { operationId, step: { ...given, askedMs: ports.nowMs() } };
+    return { ...outcome, action: step, replicasAfter: target, error: null, beside: [], made };
   }
   // Asked and not answered: it may come about yet. The hold stays, and the next passes see what became of it.
-  if (done.reason === "unavailable") return { ...outcome, action: step, error: why(done), beside: [] };
+  if (mayBeMade(done)) return { ...outcome, action: step, error: why(done), beside: [] };
   await release();
+  if (done === budgetSpent) return untried({ ...outcome, action: step, error: null }, [revert]);
   return { ...outcome, action: step, error: why(done), beside: [revert] };
 }
 
-/**
- * Lets those who stay claim again, as soon as Salad shows whom it has taken. `before`: the instances that were there.
- * Whoever cannot be told apart yet is left to the next pass.
- */
-export async function settle(
-  { ports, salad, group, queue }: Omit<Standing, "facts" | "choice" | "salads" | "keepTurn">,
-  holdOperationId: string,
-  { before = [], replicas }: { before?: readonly SaladInstance[]; replicas: number },
-): Promise<void> {
-  const listed = await salad.listInstances(placeOf(queue.rule));
-  if (!listed.ok) return;
-  const left = listed.value.filter(staysUp);
-  // Of a stop it is clear whom it takes.
-  if (replicas > 0 && left.length > replicas) return;
-  const stays = new Set(replicas === 0 ? [] : left.map(({ id }) => id));
-  const going = new Map([...before, ...listed.value].map((instance) => [instance.id, instance]));
-  const instances = [...going.values()]
-    .filter(({ id }) => !stays.has(id))
-    .map(({ id, machineId }) => ({ instanceId: id, machineId }));
-  const untilMs = ports.nowMs() + settlingMs;
-  await group.narrowHold(keyOf(queue.rule), holdOperationId, { instances, untilMs }, queue.rule.pending);
-}
-
-const staysUp = ({ state }: SaladInstance) => state !== "stopping";
+/** What `settle` needs, of whoever has the turn. */
+export const settlingOf = ({ ports, salad, group, queue }: Turn): Settling => ({
+  ...{ salad, group },
+  key: keyOf(queue.rule),
+  place: placeOf(queue.rule),
+  pending: queue.rule.pending,
+  nowMs: ports.nowMs,
+});
 
 /**
  * How many instances must stay so that Salad, who takes those of the lowest deletion cost, takes no busy one. A cost that is not told says
@@ -190,7 +186,8 @@ function spare(instances: readonly SaladInstance[], busy: ReadonlySet<string>, r
 /** When it began; null: the rule is gone, paused or changed. */
 async function begin({ ports, queue }: Standing, direction: Direction): Promise<number | null> {
   const nowMs = ports.nowMs();
-  const [begun] = await ports.d1.batch([beginStep(queue.rule, direction, nowMs)]);
+  const mark = beginStep(queue.rule, direction, nowMs);
+  const [begun] = await ports.d1.batch(direction === "up" ? [mark] : [mark, openHold(queue.rule, nowMs)]);
   return begun && begun.length > 0 ? nowMs : null;
 }
 
@@ -201,6 +198,17 @@ const overtaken = (outcome: Omit<Outcome, "beside">): Outcome => ({
   reason: "the rule was changed, or another decision was made, meanwhile",
   error: null,
   beside: [],
+});
+
+/** For want of requests nothing was asked of Salad: no failure, and the next look does it. */
+const untried = (outcome: Omit<Outcome, "beside">, beside: Statement[] = []): Outcome => ({
+  ...outcome,
+  action: "none",
+  replicasAfter: null,
+  reason: budgetSpent.detail,
+  error: null,
+  trouble: "untried",
+  beside,
 });
 
 type Refused = Extract<SaladAnswer<null>, { ok: false }>;
@@ -214,7 +222,9 @@ async function mend(
   answer: SaladAnswer<null>,
   isMade: (group: SaladGroup) => boolean,
 ): Promise<SaladAnswer<null>> {
-  if (answer.ok || answer.reason === "refused" || answer.status === 429) return answer;
+  // Of a rejection it is not: a 400 may mean that it was done before.
+  const isCertain = answer.ok || (answer.reason !== "rejected" && !mayBeMade(answer));
+  if (isCertain) return answer;
   const now = await salad.getGroup(placeOf(queue.rule));
   return now.ok && isMade(now.value) ? { ok: true, value: null } : answer;
 }

@@ -15,6 +15,7 @@ export function scalingPorts(env: Bindings): ScalingPorts {
     salad: apiKey === null ? null : saladPort({ apiUrl, apiKey }),
     budget: desk,
     turns: desk,
+    rounds: desk,
     group: (key) => groupAt(env.GROUPS, key),
     nowMs: () => Date.now(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -27,6 +28,7 @@ export function scalingPorts(env: Bindings): ScalingPorts {
 function saladPort(access: client.SaladAccess): SaladPort {
   return {
     getGroup: ({ organization, project, group }) => client.getGroup(access, organization, project, group),
+    listGroups: ({ organization, project }) => client.listGroups(access, organization, project),
     listInstances: (place) => client.listInstances(access, place),
     setReplicas: (place, replicas) => client.setReplicas(access, place, replicas),
     startGroup: (place) => client.startGroup(access, place),

@@ -69,9 +69,12 @@ export class FakeSalad implements SaladPort {
   getGroup(): Promise<SaladAnswer<SaladGroup>> {
     return this.#call("getGroup", () => {
       if (!this.exists) return status(404, "refused");
-      const { id, replicas, state } = this;
-      return { ok: true, value: { id, name: "trainers", replicas, status: state, instances: null } };
+      return { ok: true, value: this.#asGroup() };
     });
+  }
+
+  listGroups(): Promise<SaladAnswer<SaladGroup[]>> {
+    return this.#call("listGroups", () => ({ ok: true, value: this.exists ? [this.#asGroup()] : [] }));
   }
 
   listInstances(): Promise<SaladAnswer<SaladInstance[]>> {
@@ -126,6 +129,11 @@ export class FakeSalad implements SaladPort {
       ok: true as const,
       value: { replicas: this.quota.replicas, used: this.quota.usedByOthers + this.replicas },
     }));
+  }
+
+  #asGroup(): SaladGroup {
+    const { id, replicas, state } = this;
+    return { id, name: "trainers", replicas, status: state, instances: null };
   }
 
   #current(): SaladInstance[] {

@@ -169,7 +169,7 @@ describe("downwards", () => {
     world.faultOf = () => undefined;
     expect(world.leases()).toMatchObject([{ phase: "claiming" }]);
     const held = await world.engine.holdGrants(key, "op", world.nowMs + 60_000);
-    expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0, tookOver: false });
+    expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0, step: null });
   });
 
   test("zero: stopped only when no lease lives, one taken meanwhile included", async () => {
@@ -282,7 +282,7 @@ describe("downwards", () => {
     expect(world.history).toEqual(["scale_down 6→3"]);
     world.run("UPDATE scaling_rules SET min_replicas = 2");
     world.salad.faultOf = (call) => (call === "listInstances" ? { answer: html } : undefined);
-    await world.scaler.pass();
+    for (let pass = 0; pass < 2; pass++) await world.scaler.pass();
     world.jobs(3);
     // Also past the three minutes that a choice may take: the first step's hold outlasts them.
     for (const laterMs of [0, 200_000]) {
@@ -409,8 +409,9 @@ describe("who decides", () => {
     await world.engine.holdGrants(key, "first", world.nowMs + 60_000);
     await world.engine.holdGrants(key, "second", world.nowMs + 60_000);
     expect(await world.engine.narrowHold(key, "first", { instances: [], untilMs: 0 }, 0)).toBe(false);
-    expect(await world.engine.holdGrants(key, "first", world.nowMs + 60_000, true)).toEqual({ ok: false });
-    expect(await world.engine.grantHold(key)).toEqual({ operationId: "second" });
+    const step = { replicas: 1, instances: [] };
+    expect(await world.engine.holdGrants(key, "first", world.nowMs + 60_000, step)).toEqual({ ok: false });
+    expect(await world.engine.grantHold(key)).toEqual({ operationId: "second", step: null });
   });
 
   test("a person asks: a dry run tells and does nothing, else it is done", async () => {
@@ -491,9 +492,8 @@ describe("after a submission", () => {
 
 describe("what Salad may answer", () => {
   test.each([
-    ["a 404: the rule goes, and the history says so", status(404, "refused"), "remove_rule null→null"],
     [
-      "a 403: it does not",
+      "a 403: it stays, and that is told",
       status(403, "refused"),
       "none null→null: the deployment's SALAD_API_KEY does not reach it: no",
     ],
@@ -508,10 +508,17 @@ describe("what Salad may answer", () => {
     world.salad.faultOf = (call) => (call === "getGroup" ? { answer } : undefined);
     await world.scaler.pass();
     expect(world.history).toEqual([event]);
-    expect(world.rule === undefined).toBe(event.startsWith("remove_rule"));
+    expect(world.rule).toBeDefined();
     world.nowMs += 60_000;
     await world.scaler.pass();
     expect(world.history).toEqual([event]);
+  });
+
+  test("a 404, and the project's list lacks the group: the rule goes, and the history says so", async () => {
+    const world = new ScalingWorld();
+    world.salad.exists = false;
+    for (let minute = 0; minute < 2; minute++) await world.scaler.pass();
+    expect([world.rule, world.history]).toEqual([undefined, ["remove_rule null→null"]]);
   });
 
   test("another group of that name is not the rule's", async () => {
@@ -554,11 +561,9 @@ describe("what Salad may answer", () => {
 });
 
 test("a machine that fails jobs is replaced by its instance's id, and that once", async () => {
-  const world = new ScalingWorld();
+  // Nothing waits, nothing runs: the next job shall find a better one.
+  const world = new ScalingWorld({ min: 2 });
   world.salad.run(2);
-  world.jobs(2);
-  await world.busy("m1");
-  await world.busy("m2");
   const bad = [
     { machineId: "m2", reason: "failed 2 jobs that went on elsewhere" },
     { machineId: "gone", reason: "x" },

@@ -24,6 +24,7 @@ export class ScalingWorld extends World {
       salad: this.salad,
       budget: this.desk,
       turns: this.desk,
+      rounds: this.desk,
       group: () => this.engine,
       nowMs: () => this.nowMs,
       sleep: async (ms) => {

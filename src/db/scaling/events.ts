@@ -6,6 +6,7 @@ import type { Statement } from "../statement.ts";
 export const keptEvents = 1_000;
 /** What fails every minute is told once in so long. */
 const sameAgainMs = 3_600_000;
+const knownFailures = 20;
 
 export interface NewScalingEvent {
   userId: string;
@@ -24,8 +25,8 @@ export interface NewScalingEvent {
 }
 
 /**
- * Records it, and lets go of what is beyond the newest of its rule. A failure that is the same as the rule's last event, of within an hour, is
- * not written again. Index: scaling_events_by_rule.
+ * Records it, and lets go of what is beyond the newest of its rule. A failure that was told within the last hour is not written again, unless
+ * something went well since; of failures that take turns so many are known. Index: scaling_events_by_rule.
  */
 export function recordEvent(event: NewScalingEvent): Statement[] {
   const { userId, containerGroupId } = event;
@@ -33,9 +34,11 @@ export function recordEvent(event: NewScalingEvent): Statement[] {
     {
       sql: `INSERT INTO scaling_events (user_id, container_group_id, at, "trigger", action, inputs, wanted, replicas_before, replicas_after, reason, error)
             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
-            WHERE ?11 IS NULL OR NOT EXISTS (SELECT 1 FROM (SELECT action, error, at FROM scaling_events
-                WHERE user_id = ?1 AND container_group_id = ?2 ORDER BY seq DESC LIMIT 1)
-              WHERE action = ?5 AND error = ?11 AND at > ?12)`,
+            WHERE ?11 IS NULL OR NOT EXISTS (
+              WITH latest AS (SELECT seq, action, error, at FROM scaling_events
+                WHERE user_id = ?1 AND container_group_id = ?2 ORDER BY seq DESC LIMIT ${knownFailures})
+              SELECT 1 FROM latest WHERE action = ?5 AND error = ?11 AND at > ?12
+                AND seq > COALESCE((SELECT MAX(seq) FROM latest WHERE error IS NULL), 0))`,
       params: [
         ...[userId, containerGroupId, event.atMs, event.trigger, event.action, JSON.stringify(event.inputs)],
         ...[event.wanted, event.replicasBefore, event.replicasAfter, event.reason, event.error],

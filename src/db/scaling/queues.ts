@@ -1,7 +1,7 @@
 /** What the autoscaler counts: the jobs of each rule's queue. Two statements for all rules of a page, however many they are. */
 import { limits } from "../../contract/index.ts";
 import type { Statement } from "../statement.ts";
-import type { ScalingRuleRecord } from "./rules.ts";
+import type { RuleKey, ScalingRuleRecord } from "./rules.ts";
 
 /** Where counting ends: as soon as the rule's maximum is reached, roughly. A queue of a million jobs is not counted for the sake of three instances. */
 const rungs = [100, 2_000, limits.replicas * limits.renewals];
@@ -17,20 +17,21 @@ function counted(index: string, status: string): string {
   return `CASE ${whens.join(" ")} END AS ${status}`;
 }
 
-const select = `SELECT r.*, ${counted("jobs_queue", "pending")}, ${counted("jobs_running", "running")} FROM scaling_rules r`;
+const select = `SELECT r.*, ${counted("jobs_queue", "pending")}, ${counted("jobs_running", "running")},
+            (SELECT begun FROM open_holds WHERE ${ofRule}) AS hold_begun FROM scaling_rules r`;
 
 /** A rule with its queue; `ended` comes from `readEndedLately`. */
 export interface QueueRecord extends ScalingRuleRecord {
   pending: number;
   running: number;
+  /** Of a step down whose hold on grants nobody has seen the end of; null: there is none. */
+  hold_begun: number | null;
 }
 
-export interface RuleKey {
-  user_id: string;
-  container_group_id: string;
-}
-
-/** Rules after that one, in the order of the key, that are not paused. Indexes: the key of scaling_rules; jobs_queue and jobs_running, which it reads nothing beside. */
+/**
+ * Rules after that one, in the order of the key, that are not paused. Indexes: the keys of scaling_rules and open_holds; jobs_queue and
+ * jobs_running, which it reads nothing beside.
+ */
 export function readQueues(after: RuleKey, limit: number): Statement {
   return {
     sql: `${select} WHERE r.paused = 0 AND (r.user_id, r.container_group_id) > (?1, ?2)

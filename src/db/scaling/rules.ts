@@ -2,10 +2,13 @@
 import type { ScalingRuleRow } from "../schema.ts";
 import type { Statement } from "../statement.ts";
 
-/** A row as raw SQL returns it. */
-export interface ScalingRuleRecord {
+export interface RuleKey {
   user_id: string;
   container_group_id: string;
+}
+
+/** A row as raw SQL returns it. */
+export interface ScalingRuleRecord extends RuleKey {
   org_name: string;
   project_name: string;
   container_group_name: string;
@@ -63,7 +66,8 @@ export interface RuleChange {
 
 /**
  * Changes what is given, unless the outcome had min > max: two changes at once, each right by itself, must not make it so. No row comes
- * back then, nor when there is no such rule. Index: the key of scaling_rules.
+ * back then, nor when there is no such rule. `updated` is another after each change, also of two in a millisecond: the autoscaler's fence.
+ * Index: the key of scaling_rules.
  */
 export function updateRule(
   userId: string,
@@ -73,7 +77,7 @@ export function updateRule(
 ): Statement {
   return {
     sql: `UPDATE scaling_rules SET min_replicas = COALESCE(?3, min_replicas), max_replicas = COALESCE(?4, max_replicas),
-            idle_threshold_seconds = COALESCE(?5, idle_threshold_seconds), updated = ?6,
+            idle_threshold_seconds = COALESCE(?5, idle_threshold_seconds), updated = MAX(?6, updated + 1),
             jobs_per_replica = COALESCE(?7, jobs_per_replica), scale_up_cooldown = COALESCE(?8, scale_up_cooldown),
             scale_down_cooldown = COALESCE(?9, scale_down_cooldown), paused = COALESCE(?10, paused)
           WHERE user_id = ?1 AND container_group_id = ?2

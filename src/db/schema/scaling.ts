@@ -30,6 +30,24 @@ export const scalingRules = sqliteTable(
 export type ScalingRuleRow = InferSelectModel<typeof scalingRules>;
 
 /**
+ * Container groups whose grants are held back since SaladCloud takes instances away (docs/autoscaling.md): where the autoscaler looks what became of
+ * it, also when the rule is paused, gone or another. The hold itself, and what it is for, is in the group's object.
+ */
+export const openHolds = sqliteTable(
+  "open_holds",
+  {
+    userId: text("user_id").notNull(),
+    containerGroupId: text("container_group_id").notNull(),
+    orgName: text("org_name").notNull(),
+    projectName: text("project_name").notNull(),
+    containerGroupName: text("container_group_name").notNull(),
+    /** When it was begun, which tells it from the group's next one. */
+    begun: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.containerGroupId] })],
+);
+
+/**
  * Decisions of the autoscaler that changed something or failed, and rules that were removed because their group is gone. No decision that left
  * everything as it was.
  */

@@ -17,6 +17,7 @@ import { purge } from "../../../src/cron/purge.ts";
 import { scale } from "../../../src/cron/scale.ts";
 import { prepare } from "../../../src/db/prepare.ts";
 import { keptEvents, listEvents, purgeEvents, recordEvent } from "../../../src/db/scaling/events.ts";
+import { closeHold, openHold, readHoldsWithoutRule } from "../../../src/db/scaling/holds.ts";
 import { readEndedLately, readEndedLatelyOf, readQueue, readQueues } from "../../../src/db/scaling/queues.ts";
 import { beginStep, revertStep } from "../../../src/db/scaling/steps.ts";
 import type { Statement } from "../../../src/db/statement.ts";
@@ -300,6 +301,22 @@ describe("the statements", () => {
     }
     expect((await planOf(purgeEvents(1, 9))).filter((step) => /events_at/.test(step))).toEqual([
       "SEARCH scaling_events USING COVERING INDEX scaling_events_at (at<?)",
+    ]);
+  });
+
+  test("open holds: searched by their key; those without a rule walk a table of a few rows", async () => {
+    const holdKey = "sqlite_autoindex_open_holds_1 (user_id=? AND container_group_id=?)";
+    for (const statement of [readQueue("u", "g"), closeHold(rule, 1)]) {
+      const steps = (await planOf(statement)).filter((step) => step.includes("open_holds"));
+      expect(steps).toEqual([`SEARCH open_holds USING INDEX ${holdKey}`]);
+    }
+    expect((await planOf(openHold(rule, 1))).filter((step) => step.includes("scaling_rules"))).toEqual([
+      `SEARCH scaling_rules USING INDEX ${ruleKey} (user_id=? AND container_group_id=?)`,
+    ]);
+    expect(await planOf(readHoldsWithoutRule(9))).toEqual([
+      "SCAN h USING INDEX sqlite_autoindex_open_holds_1",
+      "CORRELATED SCALAR SUBQUERY 1",
+      `SEARCH r USING INDEX ${ruleKey} (user_id=? AND container_group_id=?)`,
     ]);
   });
 

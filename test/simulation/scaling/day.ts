@@ -259,6 +259,7 @@ function shipped(
     salad: port,
     budget: desk,
     turns: desk,
+    rounds: desk,
     group: () => group,
     nowMs: () => Math.floor(schedule.nowMs),
     sleep: (ms) =>

@@ -1,5 +1,5 @@
 /** The simulated SaladCloud as the autoscaler asks it, in virtual time: over a line that takes its time, with a limit on requests, and failing now and then. */
-import type { SaladAnswer, SaladPlace } from "../../../src/salad/client.ts";
+import type { SaladAnswer, SaladGroup, SaladPlace } from "../../../src/salad/client.ts";
 import type { SaladPort } from "../../../src/scaling/ports.ts";
 import type { Cloud } from "../../salad/cloud.ts";
 import {
@@ -51,15 +51,17 @@ export class VirtualSaladPort implements SaladPort {
     return this.#ask((cloud) =>
       this.#of(place, (group) => ({
         ok: true,
-        value: {
-          id: group.id,
-          name: group.name,
-          replicas: group.replicas,
-          status: statusOf(cloud, group),
-          instances: countsOf(cloud, group),
-        },
+        value: asGroup(cloud, group),
       })),
     );
+  }
+
+  listGroups({ organization, project }: SaladPlace) {
+    return this.#ask((cloud): SaladAnswer<SaladGroup[]> => {
+      if (!cloud.accounts.organization(organization)) return { ok: false, reason: "refused", status: 404 };
+      const groups = cloud.groups.ofProject(organization, project);
+      return { ok: true, value: groups.map((group) => asGroup(cloud, group)) };
+    });
   }
 
   listInstances(place: SaladPlace) {
@@ -157,6 +159,14 @@ export class VirtualSaladPort implements SaladPort {
     return promise;
   }
 }
+
+const asGroup = (cloud: Cloud, group: Group): SaladGroup => ({
+  id: group.id,
+  name: group.name,
+  replicas: group.replicas,
+  status: statusOf(cloud, group),
+  instances: countsOf(cloud, group),
+});
 
 function changed(refused: Refused): SaladAnswer<null> {
   if (refused === null) return { ok: true, value: null };

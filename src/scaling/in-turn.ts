@@ -1,0 +1,117 @@
+/** What is done while nobody else decides on the group: everything is looked at again, since what was seen before may be over. */
+import { limits, type ScalingTrigger } from "../contract/index.ts";
+import type { HoldRecord } from "../db/scaling/holds.ts";
+import type { QueueRecord } from "../db/scaling/queues.ts";
+import { deleteRule } from "../db/scaling/rules.ts";
+import { isAtRest } from "../domain/scaling.ts";
+import type { HoldNow } from "../group/protocol.ts";
+import type { SaladGroup } from "../salad/client.ts";
+import { type Decision, keep } from "./decision.ts";
+import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
+import type { SaladPort, ScalingPorts } from "./ports.ts";
+import { isDownwards, proposal, unchanged } from "./proposal.ts";
+import { reallocateBad } from "./reallocate.ts";
+import { settle } from "./settle.ts";
+import { settlingOf, stepDown, stepUp, type Turn } from "./step.ts";
+
+/** Null: somebody else has the turn. */
+export async function inTurn<T>(
+  { turns, operationId }: ScalingPorts,
+  rule: Parameters<typeof placeOf>[0],
+  work: (operationId: string, keepTurn: () => Promise<boolean>) => Promise<T>,
+): Promise<T | null> {
+  const { organization, project, group } = placeOf(rule);
+  const name = JSON.stringify([organization, project, group]);
+  const operation = operationId();
+  const takeTurn = () => turns.takeTurn(name, operation);
+  if (!(await takeTurn())) return null;
+  try {
+    return await work(operation, takeTurn);
+  } finally {
+    await turns.endTurn(name, operation);
+  }
+}
+
+export async function decideInTurn(
+  ports: ScalingPorts,
+  salad: SaladPort,
+  proposed: Decision,
+  { rule, trigger }: { rule: QueueRecord; trigger: ScalingTrigger },
+): Promise<Decision> {
+  const { d1, nowMs } = ports;
+  const key = keyOf(rule);
+  const decided = await inTurn(ports, rule, async (operationId, keepTurn) => {
+    const queue = await readQueueOf(d1, key, nowMs());
+    if (queue === null) return { ...unchanged(proposed), reason: "the rule was removed" };
+    const looked = await look(salad, queue, nowMs());
+    const current = proposal(queue, looked, trigger, nowMs());
+    if (looked.kind !== "seen") {
+      const goes = looked.kind === "gone" ? [deleteRule(key.userId, key.containerGroupId)] : [];
+      await keep(d1, key, current, goes);
+      return current;
+    }
+    const turn: Turn = { ports, salad, group: ports.group(key), operationId, queue };
+    const hold = queue.rule.hold_begun === null ? null : await turn.group.grantHold(key);
+    // Before any start: who is there now goes, and who comes then stays.
+    const rests = isAtRest(looked.group.status);
+    if (hold !== null && rests) await settle(settlingOf(turn), hold, 0);
+    const isDown = isDownwards(looked.choice.step);
+    if (looked.choice.step === "none" || (isDown && trigger === "submission")) {
+      if (hold !== null && !rests) await settle(settlingOf(turn), hold, looked.group.replicas);
+      if (mayExchange(looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
+      return unchanged(current);
+    }
+    const { facts, choice } = looked;
+    const act = isDown ? stepDown : stepUp;
+    const { beside, busyNodes, made, ...outcome } = await act({
+      ...turn,
+      ...{ keepTurn, salads: looked.group, facts, choice },
+    });
+    const decision: Decision = {
+      ...current,
+      ...outcome,
+      inputs: { ...current.inputs, ...(busyNodes === undefined ? {} : { busy_nodes: busyNodes }) },
+    };
+    await keep(d1, key, decision, beside);
+    if (made) await settle(settlingOf(turn), made, made.step?.replicas ?? 0);
+    // Those whom an earlier step was about to take may be kept now.
+    const { replicasAfter, error } = outcome;
+    const isUp = !isDown && error === null && replicasAfter !== null;
+    if (isUp && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasAfter);
+    if (!isDown && mayExchange(looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
+    return decision;
+  });
+  return decided ?? { ...unchanged(proposed), reason: "another decision on this group is being made" };
+}
+
+/** Whether there may be machines to exchange. Who submits a job waits for none. */
+export const mayExchange = ({ status, replicas }: SaladGroup, trigger: ScalingTrigger) =>
+  trigger !== "submission" && !isAtRest(status) && replicas > 0;
+
+/** A step down whose rule was paused or removed since: who stays may claim again all the same. */
+export async function settleWithoutRule(
+  ports: ScalingPorts,
+  salad: SaladPort,
+  record: HoldRecord,
+  hold: HoldNow,
+): Promise<Pick<Decision, "trouble">> {
+  const key = keyOf(record);
+  const place = placeOf(record);
+  const settled = await inTurn(ports, record, async () => {
+    const group = await salad.getGroup(place);
+    if (!group.ok) return group.reason === "unavailable" ? ({ trouble: "unanswered" } as const) : {};
+    if (group.value.id !== record.container_group_id) return {};
+    const { status, replicas } = group.value;
+    const settling = {
+      salad,
+      key,
+      place,
+      group: ports.group(key),
+      pending: limits.replicas,
+      nowMs: ports.nowMs,
+    };
+    await settle(settling, hold, isAtRest(status) ? 0 : replicas);
+    return {};
+  });
+  return settled ?? {};
+}

@@ -1,0 +1,281 @@
+/** Answers that come late or never, refusals that are certain, and rules that change while instances are going. */
+import { describe, expect, test } from "vitest";
+import { updateRule } from "../../src/db/scaling/rules.ts";
+import { status, unanswered } from "./salad.ts";
+import { key, ScalingWorld } from "./world.ts";
+
+const tooMany = status(429, "unavailable", "429");
+const notFound = status(404, "refused");
+
+/** No request is made for a minute. */
+async function spendBudget(world: ScalingWorld): Promise<void> {
+  while (true) {
+    await world.desk.exhausted();
+    const taken = await world.desk.take("act");
+    if (!taken.ok && taken.waitMs >= 60_000) return;
+    world.nowMs += taken.ok ? 0 : taken.waitMs;
+  }
+}
+
+const unchangedRule = {
+  ...{ minReplicas: null, maxReplicas: null, idleThresholdSeconds: null, jobsPerReplica: null },
+  ...{ scaleUpCooldown: null, scaleDownCooldown: null, paused: null },
+};
+const changeRule = (world: ScalingWorld, change: Partial<Record<keyof typeof unchangedRule, unknown>>) => {
+  const given = { ...unchangedRule, ...change } as Parameters<typeof updateRule>[2];
+  const { sql, params } = updateRule(key.userId, key.containerGroupId, given, world.nowMs);
+  world.run(sql, params);
+};
+const openHolds = (world: ScalingWorld) => world.run("SELECT * FROM open_holds");
+
+describe("what was certainly not done", () => {
+  test("a 429 upwards: told as such, no cooldown follows, the next look asks again", async () => {
+    const world = new ScalingWorld({ upCooldown: 600 });
+    world.salad.run(1);
+    world.jobs(4);
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: tooMany } : undefined);
+    await world.scaler.pass();
+    expect(world.history).toEqual(["scale_up 1→null: SaladCloud takes no more requests just now (429)"]);
+    expect(world.rule?.scaled_up).toBeNull();
+    world.salad.faultOf = () => undefined;
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect(world.salad.replicas).toBe(4);
+  });
+
+  test("a 429 downwards: idle nodes may claim again at once", async () => {
+    const world = new ScalingWorld({ min: 1, downCooldown: 900 });
+    world.salad.run(3);
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: tooMany } : undefined);
+    await world.scaler.pass();
+    expect(world.rule?.scaled_down).toBeNull();
+    world.jobs(1);
+    expect(await world.claimAt("m1")).not.toBeNull();
+  });
+
+  test.each([
+    ["upwards", { upCooldown: 600 }, 4, "readQuota", 2],
+    ["downwards, before the list", { min: 1, downCooldown: 900 }, 0, "getGroup", 2],
+    ["downwards, before the step", { min: 1, downCooldown: 900 }, 0, "listInstances", 1],
+  ] as const)("a request that was never made, %s: no failure, no cooldown, no hold", async (...given) => {
+    const [, rule, jobs, last, nth] = given;
+    const world = new ScalingWorld(rule);
+    world.salad.run(2);
+    world.jobs(jobs);
+    let seen = 0;
+    world.salad.meanwhile = async (call) => {
+      if (call === last && ++seen === nth) await spendBudget(world);
+    };
+    expect(await world.scaler.pass()).toMatchObject({ steps: 0, failed: 0, left: 1 });
+    expect([world.salad.replicas, world.history]).toEqual([2, []]);
+    expect([world.rule?.scaled_up, world.rule?.scaled_down]).toEqual([null, null]);
+    expect(await world.engine.grantHold(key)).toBeNull();
+  });
+});
+
+describe("an answer that was lost", () => {
+  test("a look some seconds later lifts no hold: what was asked for may be under way", async () => {
+    const world = new ScalingWorld({ min: 1, downCooldown: 900 });
+    world.salad.run(3);
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+    await world.scaler.pass();
+    world.salad.faultOf = () => undefined;
+    world.nowMs += 20_000;
+    await world.scaler.evaluate(key, false);
+    world.jobs(1);
+    expect(await world.claimAt("m1")).toBeNull();
+    // Now it comes about: nobody whom it takes has a job.
+    await world.salad.setReplicas({}, 1);
+    world.nowMs += 1_000;
+    await world.scaler.evaluate(key, false);
+    expect(await world.claimAt("m1")).toBeNull();
+    expect(await world.claimAt("m3")).not.toBeNull();
+  });
+
+  test("one that was never carried out is given up after half a minute", async () => {
+    const world = new ScalingWorld({ min: 1, downCooldown: 900 });
+    world.salad.run(3);
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+    await world.scaler.pass();
+    world.salad.faultOf = () => undefined;
+    world.nowMs += 30_000;
+    await world.scaler.pass();
+    world.jobs(1);
+    expect(await world.claimAt("m1")).not.toBeNull();
+  });
+
+  test.each([
+    ["the list of instances is not to be had", "listInstances"],
+    ["neither the stop nor what became of it is answered", "getGroup"],
+  ] as const)(
+    "of a stop, %s: those of the next start claim, those who were there do not",
+    async (_name, deaf) => {
+      const world = new ScalingWorld();
+      world.salad.run(2);
+      // A stop takes minutes to spread: its instances are listed as running.
+      world.salad.choosesAtOnce = false;
+      let isAsked = false;
+      world.salad.faultOf = (call) => {
+        if (call === "stopGroup") {
+          isAsked = true;
+          return { answer: unanswered, applied: true };
+        }
+        return isAsked && call === deaf ? { answer: unanswered } : undefined;
+      };
+      await world.scaler.pass();
+      expect(world.salad.state).toBe("stopped");
+      world.salad.faultOf = () => undefined;
+      world.jobs(2);
+      world.nowMs += 5_000;
+      await world.scaler.submitted(key);
+      expect(world.salad.state).toBe("deploying");
+      expect([await world.claimAt("m1"), await world.claimAt("m2")]).toEqual([null, null]);
+      expect(await world.claimAt("m8", "i8")).not.toBeNull();
+    },
+  );
+
+  test("of a start that somebody made by hand after such a stop too", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(2);
+    world.salad.faultOf = (call) =>
+      call === "listInstances" && stops() ? { answer: unanswered } : undefined;
+    const stops = () => world.salad.calls.includes("stopGroup");
+    await world.scaler.pass();
+    expect(world.salad.state).toBe("stopped");
+    world.salad.state = "running";
+    world.jobs(1);
+    expect(await world.claimAt("m1")).toBeNull();
+    expect(await world.claimAt("m9", "i9")).not.toBeNull();
+  });
+});
+
+describe("a rule that changes while instances are going", () => {
+  const going = async () => {
+    const world = new ScalingWorld({ min: 1, downCooldown: 900 });
+    world.salad.run(3);
+    world.salad.choosesAtOnce = false;
+    await world.scaler.pass();
+    expect(world.salad.replicas).toBe(1);
+    world.jobs(3);
+    expect(await world.claimAt("m3")).toBeNull();
+    world.salad.choose();
+    return world;
+  };
+  const change: [string, (world: ScalingWorld) => void][] = [
+    ["paused", (world) => changeRule(world, { paused: true })],
+    ["removed", (world) => world.run("DELETE FROM scaling_rules")],
+    [
+      "made anew",
+      (world) => {
+        world.run("DELETE FROM scaling_rules");
+        world.addRule({ min: 0 });
+      },
+    ],
+  ];
+  test.each(change)("%s: the next pass lets those claim who stay, and only those", async (_name, make) => {
+    const world = await going();
+    make(world);
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect([await world.claimAt("m1"), await world.claimAt("m2")]).toEqual([null, null]);
+    expect(await world.claimAt("m3")).not.toBeNull();
+    // What is over is forgotten.
+    await world.scaler.pass();
+    expect(openHolds(world)).toEqual([]);
+    const before = world.salad.calls.length;
+    world.run("DELETE FROM scaling_rules");
+    await world.scaler.pass();
+    expect(world.salad.calls).toHaveLength(before);
+  });
+
+  test("nobody is asked about a group that is another's by now", async () => {
+    const world = await going();
+    world.run("DELETE FROM scaling_rules");
+    world.salad.id = "another";
+    await world.scaler.pass();
+    expect(await world.claimAt("m3")).toBeNull();
+    world.nowMs += 16 * 60_000;
+    expect(await world.claimAt("m3")).not.toBeNull();
+    await world.scaler.pass();
+    expect(openHolds(world)).toEqual([]);
+  });
+
+  test("two changes in one millisecond: a step decided on between them is not made", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(1);
+    world.jobs(4);
+    changeRule(world, { maxReplicas: 5 });
+    let looks = 0;
+    world.salad.meanwhile = (call) => {
+      if (call === "readQuota" && ++looks === 2) changeRule(world, { maxReplicas: 1 });
+    };
+    world.ports.sleep = async () => {};
+    await world.scaler.pass();
+    expect([world.salad.replicas, world.history]).toEqual([1, []]);
+  });
+});
+
+describe("a 404", () => {
+  test.each([
+    ["where the key reaches no such organization", notFound, /does not reach it/],
+    ["while the list is not to be had", unanswered, /did not answer/],
+  ])("%s removes no rule", async (_name, answer, told) => {
+    const world = new ScalingWorld();
+    world.salad.faultOf = (call) =>
+      call === "getGroup" ? { answer: notFound } : call === "listGroups" ? { answer } : undefined;
+    await world.scaler.pass();
+    expect(world.rule).toBeDefined();
+    expect(world.history).toEqual([expect.stringMatching(told)]);
+  });
+
+  test("for a group that the list has removes no rule", async () => {
+    const world = new ScalingWorld();
+    world.salad.faultOf = (call) => (call === "getGroup" ? { answer: notFound } : undefined);
+    await world.scaler.pass();
+    expect(world.rule).toBeDefined();
+    expect(world.history).toEqual([expect.stringContaining("a 404 for a container group that it lists")]);
+  });
+});
+
+test("failures that take turns are told once an hour each, and again after something went well", async () => {
+  const world = new ScalingWorld({ downCooldown: 0 });
+  world.salad.run(1);
+  const answers = [status(400, "rejected", "one"), status(400, "rejected", "another")];
+  let failures = 0;
+  world.salad.faultOf = (call) =>
+    call === "setReplicas" ? { answer: answers[failures++ % 2] ?? unanswered } : undefined;
+  world.jobs(3);
+  for (let minute = 0; minute < 20; minute++) {
+    await world.scaler.pass();
+    world.nowMs += 60_000;
+  }
+  const told = ["scale_up 1→null: SaladCloud refused: one", "scale_up 1→null: SaladCloud refused: another"];
+  expect([failures, world.history]).toEqual([20, told]);
+  world.salad.faultOf = () => undefined;
+  await world.scaler.pass();
+  world.jobs(1);
+  world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: answers[0] ?? unanswered } : undefined);
+  await world.scaler.pass();
+  expect(world.history).toEqual([...told, "scale_up 1→3", "scale_up 3→null: SaladCloud refused: one"]);
+});
+
+test("a person who asks without end leaves the minute's looks their requests", async () => {
+  const world = new ScalingWorld();
+  Object.assign(world.salad, { state: "stopped" });
+  let asked = 0;
+  world.ports.sleep = async () => {
+    throw new Error("it would wait");
+  };
+  await expect(
+    (async () => {
+      for (;;) {
+        await world.scaler.evaluate(key, true);
+        asked++;
+      }
+    })(),
+  ).rejects.toThrow("it would wait");
+  expect(asked).toBe(20);
+  let looks = 0;
+  while ((await world.desk.take("look")).ok) looks++;
+  expect(looks).toBe(15);
+});
