@@ -138,6 +138,10 @@ export class Decider implements Caller, Asker {
             await desk.endTurn(name, operationId);
           }),
       },
+      rounds: {
+        lastRule: () => this.#rpc(() => desk.lastRule()),
+        keepLastRule: (rule) => this.#rpc(() => desk.keepLastRule(rule)),
+      },
       group: () => ({
         status: (...given) => this.#orFailed(group.status(...given)),
         holdGrants: (...given) => this.#orFailed(group.holdGrants(...given)),

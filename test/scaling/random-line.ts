@@ -9,8 +9,8 @@ import { type Call, status, unanswered } from "./salad.ts";
 
 /** As the shipped client waits for an answer (src/salad/call.ts). */
 const clientTimeoutMs = 10 * second;
-/** After the client gave up: how much later a request may still take effect. */
-const lateMs = [100, 45 * second] as const;
+/** After the client gave up: how much later a request may still take effect, which is within half a minute of its leaving (docs/autoscaling.md). */
+const lateMs = [100, 19 * second] as const;
 
 /** One who asks: what comes after its end, nobody hears. */
 export interface Asker {
@@ -24,6 +24,7 @@ export interface Asker {
 const answers: readonly SaladRefusal[] = [
   status(400, "rejected", "Bad Request"),
   status(403, "refused", "Forbidden"),
+  status(404, "refused", "Not Found"),
   status(429, "unavailable", "Too Many Requests"),
   status(503, "unavailable", "Service Unavailable"),
   status(403, "unavailable", "403 with HTML"),
@@ -52,6 +53,7 @@ export class RandomLine {
     const salad = this.#salad;
     return {
       getGroup: () => this.#ask(asker, "getGroup", () => salad.getGroup()),
+      listGroups: () => this.#ask(asker, "listGroups", () => salad.listGroups()),
       listInstances: () => this.#ask(asker, "listInstances", () => salad.listInstances()),
       readQuota: () => this.#ask(asker, "readQuota", () => salad.readQuota()),
       setReplicas: (place, n) => this.#ask(asker, "setReplicas", () => salad.setReplicas(place, n), n),

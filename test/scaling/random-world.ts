@@ -110,6 +110,12 @@ export class RandomWorld {
     });
     const { agents, d1 } = this;
     rules.watch({ salad, agents, d1: d1.database, storage: () => object.storage });
+    // Its storage is looked at from the first moment.
+    object.call(
+      async () => null,
+      () => undefined,
+      threw,
+    );
     sweepEachMinute({ schedule, faults: this.faults, random: random.fork(), d1, object }, key);
     this.#cronEachMinute();
   }
@@ -153,7 +159,7 @@ export class RandomWorld {
 
   /** As a person's call of the API. */
   run(...statements: Statement[]): void {
-    this.d1.apply(statements);
+    this.rules.byPerson(() => this.d1.apply(statements));
   }
 
   makeRule(rule: {

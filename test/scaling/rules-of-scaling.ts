@@ -1,6 +1,6 @@
 /** What holds at every moment of a random history (docs/autoscaling.md), checked as things happen. */
 import type { SaladInstance } from "../../src/salad/client.ts";
-import { settlingMs } from "../../src/scaling/step.ts";
+import { settlingMs } from "../../src/scaling/settle.ts";
 import type { Verdict } from "../simulation/judge/verdict.ts";
 import { minute } from "../simulation/scenario.ts";
 import type { Database } from "../simulation/world/database.ts";
@@ -26,6 +26,7 @@ export class RulesOfScaling implements DeciderWatcher {
   readonly #verdict: Verdict;
   readonly #nowMs: () => number;
   readonly #sentMs: number[] = [];
+  #isPerson = false;
   #askedForFewerMs = Number.NEGATIVE_INFINITY;
   readonly #marks = new Map<Direction, Mark>();
   /** The turn that was last given, whether or not its time is up. */
@@ -45,6 +46,14 @@ export class RulesOfScaling implements DeciderWatcher {
 
   watch(parts: { salad: RandomSalad; agents: RandomAgents; d1: Database; storage: () => Database }): void {
     this.#parts = parts;
+    // The group is there as long as the world is.
+    parts.d1.watch("rule_removed", "DELETE ON scaling_rules", ["OLD.updated"], () => {
+      this.#require(
+        "no rule is removed while its group is there",
+        this.#isPerson,
+        () => "the autoscaler has removed it",
+      );
+    });
     for (const direction of ["up", "down"] as const) {
       const marked = [
         "OLD.scaled_up",
@@ -74,6 +83,13 @@ export class RulesOfScaling implements DeciderWatcher {
       atMs >= fromMs,
       () => `a step ${direction} ${fromMs - atMs} ms too early`,
     );
+  }
+
+  /** What a person's call does to D1. */
+  byPerson(work: () => void): void {
+    this.#isPerson = true;
+    work();
+    this.#isPerson = false;
   }
 
   /** The object's storage, which is new. */
