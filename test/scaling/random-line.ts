@@ -70,9 +70,11 @@ export class RandomLine {
     replicas?: number,
   ): Promise<SaladAnswer<T>> {
     const random = this.#random;
+    const salad = this.#salad;
     const { promise, resolve } = Promise.withResolvers<SaladAnswer<T>>();
     const name = replicas === undefined ? call : `${call} ${replicas}`;
     asker.asks(call, replicas);
+    const leftMs = this.#schedule.nowMs;
     const answer = (afterMs: number, told: SaladAnswer<T>) =>
       this.#schedule.after(afterMs, () => {
         if (!asker.alive) return;
@@ -97,7 +99,12 @@ export class RandomLine {
         this.#schedule.after(clientTimeoutMs + random.logBetween(...lateMs), () => {
           this.#note(`${name}: takes effect, long given up`);
           this.#schedule.touched = true;
-          void effect();
+          // Stopped by a person, as the group was to be, and started again: nobody can know that a stop is still under way.
+          const isOutrun = call === "stopGroup" && salad.stoppedByHandMs > leftMs;
+          salad.blame = isOutrun ? "person" : "step";
+          void effect().then(() => {
+            salad.blame = "step";
+          });
         });
       }
       return promise;

@@ -33,6 +33,10 @@ export class RandomSalad extends FakeSalad {
   readonly costs = new Map<string, number>();
   readonly tellsCosts: boolean;
   readonly going = new Map<string, By>();
+  /** Whose doing a request is that takes effect now. */
+  blame: By = "step";
+  /** When a person last stopped the group. */
+  stoppedByHandMs = Number.NEGATIVE_INFINITY;
   readonly #schedule: Schedule;
   readonly #random: Random;
   readonly #watcher: SaladWatcher;
@@ -64,7 +68,7 @@ export class RandomSalad extends FakeSalad {
   }
 
   /** After each request that took effect (`FakeSalad`), and after a person's hand. */
-  override choose(by: By = "step"): void {
+  override choose(by: By = this.blame): void {
     if (this.state === "stopped") {
       for (const instance of this.staying) this.#take(instance, by, true);
       this.#excess = this.#owedToStep = 0;
@@ -77,6 +81,7 @@ export class RandomSalad extends FakeSalad {
 
   byHand(change: () => void): void {
     change();
+    if (this.state === "stopped") this.stoppedByHandMs = this.#schedule.nowMs;
     this.choose("person");
   }
 
