@@ -107,10 +107,19 @@ export const actions: readonly Action[] = [
   },
   {
     weight: 2,
-    act({ desk, random, rules }) {
-      const count = random.int(10, 60);
-      for (let n = 0; n < count; n++) void desk.take("look").then(({ ok }) => ok && rules.othersAsk());
-      return `${count} requests for other groups`;
+    act({ desk, random, rules, schedule }) {
+      const untilMs = schedule.nowMs + random.logBetween(second, 90 * second);
+      const ask = () => {
+        schedule.touched = true;
+        void desk.take("look").then(({ ok }) => ok && rules.othersAsk());
+      };
+      const askOn = () => {
+        ask();
+        if (schedule.nowMs < untilMs) schedule.after(200, askOn);
+      };
+      for (let n = random.int(0, 60); n >= 0; n--) ask();
+      askOn();
+      return "the passes over other groups ask Salad for all that they may";
     },
   },
   // Faults
@@ -134,6 +143,14 @@ export const actions: readonly Action[] = [
       line.lookFaultShare = random.pick([0, 0, 0.05, 0.3, 0.7]);
       line.changeFaultShare = random.pick([0, 0.1, 0.4, 0.8]);
       return `of Salad's requests ${line.lookFaultShare * 100} % fail, of changes ${line.changeFaultShare * 100} %`;
+    },
+  },
+  {
+    weight: 3,
+    act({ faults, line, random, schedule }) {
+      line.isSlow = random.chance(0.6);
+      faults.d1SlowUntilMs = schedule.nowMs + (line.isSlow ? random.logBetween(20 * second, 5 * minute) : 0);
+      return line.isSlow ? "everything is slow" : "everything is quick";
     },
   },
   // People
@@ -230,7 +247,8 @@ export const rush: Action = {
 };
 
 /** Until the next one: mostly in the middle of what is under way. */
-export function drawGapMs(random: Random, isTense: boolean): number {
+export function drawGapMs(random: Random, isDeciding: boolean, isTense: boolean): number {
+  if (isDeciding && random.chance(0.5)) return random.logBetween(2, 2 * second);
   if (isTense) return random.logBetween(200, 20 * second);
   const [low, high] = random.pick(gaps);
   return random.logBetween(low, high);

@@ -20,7 +20,8 @@ const rpcMs = 5;
 export interface TurnNotes {
   operationId: string;
   sinceMs: number;
-  quota: SaladQuota | null;
+  /** What the quota leaves to the group, as it was told; null: it was not. */
+  room: number | null;
   /** Machines with a lease when it held the grants; null: it has not. */
   busyMachines: number | null;
   changes: { call: Call; direction: "up" | "down" }[];
@@ -112,7 +113,10 @@ export class Decider implements Caller, Asker {
     }
     if (!answer.ok) return;
     if (call === "getGroup") this.group = answer.value as SaladGroup;
-    if (call === "readQuota" && this.turn) this.turn.quota = answer.value as SaladQuota;
+    if (call !== "readQuota" || !this.turn || !this.group) return;
+    const quota = answer.value as SaladQuota;
+    const has = this.group.status === "stopped" ? 0 : this.group.replicas;
+    this.turn.room = Math.max(quota.replicas - quota.used + this.group.replicas, has);
   }
 
   #ports(): ScalingPorts {

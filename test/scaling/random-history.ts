@@ -29,7 +29,7 @@ export async function runHistory(seed: number, actions: number): Promise<History
     const action = isTense && random.chance(0.3) ? rush : drawAction(random);
     const said = action.act(world);
     if (said !== null) rules.note(`-- ${said}`);
-    await world.pass(drawGapMs(random, isTense));
+    await world.pass(drawGapMs(random, rules.isDeciding, isTense));
   }
   const passes = verdict.violation === null ? await decideRest(world) : 0;
   const { violation, checks } = verdict;

@@ -37,6 +37,8 @@ export class RandomLine {
   /** Of the requests that only look, and of those that change something. */
   lookFaultShare = 0;
   changeFaultShare = 0;
+  /** Answers come just before they are given up. */
+  isSlow = false;
   readonly #schedule: Schedule;
   readonly #random: Random;
   readonly #salad: RandomSalad;
@@ -82,8 +84,9 @@ export class RandomLine {
         asker.hears(call, told);
         resolve(told);
       });
-    const thereMs = random.chance(0.1) ? random.logBetween(200, 5 * second) : random.between(30, 200);
-    const backMs = random.chance(0.1) ? random.logBetween(400, 4 * second) : random.between(30, 400);
+    const slowShare = this.isSlow ? 0.8 : 0.1;
+    const thereMs = random.chance(slowShare) ? random.logBetween(200, 5 * second) : random.between(30, 200);
+    const backMs = random.chance(slowShare) ? random.logBetween(400, 4 * second) : random.between(30, 400);
     const changes = isChange(call);
     const fault = random.chance(changes ? this.changeFaultShare : this.lookFaultShare)
       ? random.pick(

@@ -19,6 +19,7 @@ export async function decideRest(world: RandomWorld): Promise<number> {
   faults.on = false;
   faults.d1DownUntilMs = 0;
   line.lookFaultShare = line.changeFaultShare = 0;
+  line.isSlow = false;
   salad.prompt = true;
   salad.choose();
   world.cronFromMs = schedule.nowMs;

@@ -7,9 +7,9 @@ import type { Statement } from "../../src/db/statement.ts";
 import { key } from "../engine/world.ts";
 import { insertJob } from "../simulation/actors/insert-job.ts";
 import { Verdict } from "../simulation/judge/verdict.ts";
-import { minute, scenarios } from "../simulation/scenario.ts";
+import { minute, type Scenario, scenarios } from "../simulation/scenario.ts";
 import { SimulatedD1 } from "../simulation/world/d1.ts";
-import { type D1Fault, Faults } from "../simulation/world/faults.ts";
+import { type D1Fault, Faults, slowestD1Ms } from "../simulation/world/faults.ts";
 import { GroupObject } from "../simulation/world/group-object.ts";
 import { Random } from "../simulation/world/random.ts";
 import { Schedule } from "../simulation/world/schedule.ts";
@@ -25,8 +25,26 @@ const startMs = 1_700_000_000_000;
 
 /** A statement of the autoscaler's that comes about minutes after its caller was told that it failed is not modelled: it is lost instead. */
 class ScalingFaults extends Faults {
+  /** D1 answers, and lets wait for it. */
+  d1SlowUntilMs = 0;
+  readonly #slow: Random;
+  readonly #clockMs: () => number;
+
+  constructor(scenario: Scenario, random: Random, nowMs: () => number) {
+    super(scenario, random, nowMs);
+    this.#slow = random.fork();
+    this.#clockMs = nowMs;
+  }
+
   override ofD1(writes: boolean): D1Fault {
     const fault = super.ofD1(writes);
+    if (this.on && fault.kind === null && this.#clockMs() < this.d1SlowUntilMs) {
+      const [thereMs, backMs] = [0, 0].map(() => this.#slow.logBetween(50, slowestD1Ms / 2)) as [
+        number,
+        number,
+      ];
+      return { ...fault, kind: "slow", thereMs, backMs };
+    }
     return fault.kind === "late" ? { ...fault, kind: "answer-lost" } : fault;
   }
 }
@@ -36,7 +54,7 @@ export class RandomWorld {
   readonly schedule = new Schedule(startMs);
   readonly verdict: Verdict;
   readonly rules: RulesOfScaling;
-  readonly faults: Faults;
+  readonly faults: ScalingFaults;
   readonly d1: SimulatedD1;
   readonly object: GroupObject;
   readonly salad: RandomSalad;

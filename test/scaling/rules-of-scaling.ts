@@ -145,6 +145,11 @@ export class RulesOfScaling implements DeciderWatcher {
 
   // Requests
 
+  /** Somebody has the turn. */
+  get isDeciding(): boolean {
+    return this.#turn?.decider.alive ?? false;
+  }
+
   /** Within the last minute Salad was asked to take instances away. */
   get askedLately(): boolean {
     return this.#nowMs() - this.#askedForFewerMs < minute;
@@ -203,19 +208,16 @@ export class RulesOfScaling implements DeciderWatcher {
     return mark && mark.atMs >= turn.sinceMs ? "down" : "up";
   }
 
-  #asksForMore({ name, group }: Decider, turn: TurnNotes, replicas: number, max: number): void {
+  #asksForMore({ name }: Decider, turn: TurnNotes, replicas: number, max: number): void {
     this.#require(
       "never more than max_replicas",
       replicas <= max,
       () => `${name} asks for ${replicas}, the maximum is ${max}`,
     );
-    const { quota } = turn;
-    if (quota === null || group === null) return;
-    const has = group.status === "stopped" ? 0 : group.replicas;
-    const room = Math.max(quota.replicas - quota.used + group.replicas, has);
+    const { room } = turn;
     this.#require(
       "never more than the quota leaves",
-      replicas <= room,
+      room === null || replicas <= room,
       () => `${name} asks for ${replicas}, the quota leaves ${room}`,
     );
   }
@@ -267,7 +269,7 @@ export class RulesOfScaling implements DeciderWatcher {
     decider.turn = {
       operationId,
       sinceMs: this.#nowMs(),
-      quota: null,
+      room: null,
       busyMachines: null,
       changes: [],
       mayBeMade: false,
