@@ -7,7 +7,7 @@ import { runHistory } from "./random-history.ts";
 
 const number = (name: string, otherwise: number) => Number(process.env[name] ?? otherwise);
 const actions = number("SCALING_ACTIONS", 60);
-const histories = number("SCALING_HISTORIES", 150);
+const histories = number("SCALING_HISTORIES", 100);
 const alone = process.env.SCALING_SEED;
 const seeds = alone === undefined ? Array.from({ length: histories }, (_, at) => at + 1) : [Number(alone)];
 

@@ -17,6 +17,12 @@ const sameAgainMs = 60 * minute;
 
 type Direction = "up" | "down";
 
+/** As the group's object stores it (src/group/grant-hold.ts). */
+interface StoredHold {
+  choosing: { operationId: string; untilMs: number } | null;
+  doomed: { instanceId: string; untilMs: number }[];
+}
+
 interface Mark {
   atMs: number;
   maxReplicas: number;
@@ -94,15 +100,32 @@ export class RulesOfScaling implements DeciderWatcher {
 
   /** The object's storage, which is new. */
   watchStorage(storage: Database): void {
-    const granted = ["NEW.machine_id", "NEW.instance_id", "NEW.phase"];
+    const others = "(SELECT COUNT(*) FROM leases WHERE machine_id = NEW.machine_id AND job_id <> NEW.job_id)";
+    const granted = [
+      "NEW.machine_id",
+      "NEW.instance_id",
+      "NEW.phase",
+      others,
+      "(SELECT held FROM grant_hold)",
+    ];
     storage.watch("granted", "INSERT ON leases", granted, (...lease) => {
-      const [machineId, instanceId, phase] = lease as [string | null, string | null, string];
-      if (phase === "claiming") this.#granted(machineId, instanceId);
+      const [machineId, instanceId, phase, leases, held] = lease as [
+        string,
+        string,
+        string,
+        number,
+        string | null,
+      ];
+      // Adopted is what had been granted.
+      if (phase !== "claiming") return;
+      this.#granted(machineId, instanceId);
+      if (held !== null)
+        this.#grantedInHold(`${instanceId} on ${machineId}`, instanceId, leases > 0, JSON.parse(held));
     });
     const machines = "(SELECT COUNT(DISTINCT COALESCE(machine_id, job_id)) FROM leases)";
     storage.watch("hold_set", "INSERT ON grant_hold", ["NEW.held", machines], (...hold) => {
       const [held, busyMachines] = hold as [string, number];
-      const { choosing } = JSON.parse(held) as { choosing: { operationId: string } | null };
+      const { choosing } = JSON.parse(held) as StoredHold;
       const turn = this.#turn?.decider.turn;
       if (choosing && turn?.operationId === choosing.operationId) turn.busyMachines ??= busyMachines;
     });
@@ -133,13 +156,29 @@ export class RulesOfScaling implements DeciderWatcher {
     );
   }
 
-  #granted(machineId: string | null, instanceId: string | null): void {
-    const takenMs = instanceId === null ? undefined : this.#takenMs.get(instanceId);
+  #granted(machineId: string, instanceId: string): void {
+    const takenMs = this.#takenMs.get(instanceId);
     const isGoing = takenMs !== undefined && this.#nowMs() - takenMs < settlingMs;
     this.#require(
       "no instance that a step has taken gets a lease",
       !isGoing,
       () => `${instanceId} on ${machineId} gets a lease`,
+    );
+  }
+
+  #grantedInHold(
+    name: string,
+    instanceId: string,
+    hadLease: boolean,
+    { choosing, doomed }: StoredHold,
+  ): void {
+    const nowMs = this.#nowMs();
+    const isOpen = choosing !== null && choosing.untilMs > nowMs;
+    const isNamed = doomed.some((one) => one.instanceId === instanceId && one.untilMs > nowMs);
+    this.#require(
+      "nobody who is held gets a lease",
+      !isNamed && (!isOpen || hadLease),
+      () => `${name} gets a lease`,
     );
   }
 
