@@ -69,6 +69,14 @@ export class Decider implements Caller, Asker {
     this.name = `${errand} #${serial}`;
   }
 
+  get deciding() {
+    const { turn } = this;
+    return {
+      sinceMs: turn?.sinceMs ?? Number.POSITIVE_INFINITY,
+      isHolding: (turn?.busyMachines ?? null) !== null,
+    };
+  }
+
   run(): void {
     const { schedule, watcher } = this.#world;
     const scaler = new Scaler(this.#ports());

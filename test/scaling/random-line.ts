@@ -15,6 +15,8 @@ const lateMs = [100, 19 * second] as const;
 /** One who asks: what comes after its end, nobody hears. */
 export interface Asker {
   readonly alive: boolean;
+  /** Since when it decides, and whether it holds grants for that. */
+  readonly deciding: { sinceMs: number; isHolding: boolean };
   /** A request leaves. */
   asks(call: Call, replicas?: number): void;
   /** What it was answered. */
@@ -77,6 +79,17 @@ export class RandomLine {
     const name = replicas === undefined ? call : `${call} ${replicas}`;
     asker.asks(call, replicas);
     const leftMs = this.#schedule.nowMs;
+    const { deciding } = asker;
+    /** It takes effect. A person who has changed the group meanwhile is to blame for what comes of it, where nobody could know. */
+    const took = async () => {
+      // Stopped, as the group was to be, and started again before the stop got there; or more asked for than a step up asks for.
+      const isOutrun =
+        call === "stopGroup" ? salad.stoppedByHandMs > leftMs : salad.handMs > deciding.sinceMs;
+      salad.blame = isOutrun && (call === "stopGroup" || !deciding.isHolding) ? "person" : "step";
+      const told = await effect();
+      salad.blame = "step";
+      return told;
+    };
     const answer = (afterMs: number, told: SaladAnswer<T>) =>
       this.#schedule.after(afterMs, () => {
         if (!asker.alive) return;
@@ -102,12 +115,7 @@ export class RandomLine {
         this.#schedule.after(clientTimeoutMs + random.logBetween(...lateMs), () => {
           this.#note(`${name}: takes effect, long given up`);
           this.#schedule.touched = true;
-          // Stopped by a person, as the group was to be, and started again: nobody can know that a stop is still under way.
-          const isOutrun = call === "stopGroup" && salad.stoppedByHandMs > leftMs;
-          salad.blame = isOutrun ? "person" : "step";
-          void effect().then(() => {
-            salad.blame = "step";
-          });
+          void took();
         });
       }
       return promise;
@@ -119,11 +127,11 @@ export class RandomLine {
         // Of what is told as an error of Salad's own, some was done.
         const isDone = changes && told.reason === "unavailable" && told.status !== 429 && random.chance(0.4);
         this.#note(`${name}: ${told.detail}${isDone ? ", and done" : ""}`);
-        if (isDone) void effect();
+        if (isDone) void took();
         answer(backMs, told);
         return;
       }
-      void effect().then((told) => {
+      void took().then((told) => {
         const said = told.ok ? JSON.stringify(told.value) : `${told.status} ${told.detail}`;
         this.#note(`${name}: ${fault ?? said}`);
         if (fault === "answer lost") answer(clientTimeoutMs - thereMs, unanswered);

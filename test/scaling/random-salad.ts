@@ -35,8 +35,9 @@ export class RandomSalad extends FakeSalad {
   readonly going = new Map<string, By>();
   /** Whose doing a request is that takes effect now. */
   blame: By = "step";
-  /** When a person last stopped the group. */
+  /** When a person last stopped the group, and last asked for anything. */
   stoppedByHandMs = Number.NEGATIVE_INFINITY;
+  handMs = Number.NEGATIVE_INFINITY;
   readonly #schedule: Schedule;
   readonly #random: Random;
   readonly #watcher: SaladWatcher;
@@ -81,6 +82,7 @@ export class RandomSalad extends FakeSalad {
 
   byHand(change: () => void): void {
     change();
+    this.handMs = this.#schedule.nowMs;
     if (this.state === "stopped") this.stoppedByHandMs = this.#schedule.nowMs;
     this.choose("person");
   }

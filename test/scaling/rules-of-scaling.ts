@@ -147,8 +147,11 @@ export class RulesOfScaling implements DeciderWatcher {
     const holdsLease = lease !== null && row?.attempt === lease.attempt && row.phase !== "ending";
     const isTold = (salad.costs.get(instance.id) ?? 0) > 0;
     const isLate = lease !== null && !isTold && nowMs - lease.sinceMs > promptMs;
-    // An agent that does not raise its cost in time, and a Salad that tells none: nobody could know.
-    const isUnknowable = isLate && !salad.tellsCosts;
+    // Costs that Salad does not tell are taken for what they shall be: nobody could know of one that was not raised in time, nor lowered yet.
+    const isStale = salad.staying.some(
+      ({ id }) => agents.all.get(id)?.lease == null && (salad.costs.get(id) ?? 0) > 0,
+    );
+    const isUnknowable = !salad.tellsCosts && (isLate || isStale);
     this.#require(
       "no instance that a step takes away holds a lease",
       !holdsLease || isUnknowable,
