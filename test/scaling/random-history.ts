@@ -12,6 +12,8 @@ export interface HistoryReport {
   checks: ReadonlyMap<string, number>;
   /** Passes until all was at rest. */
   passes: number;
+  /** Of all that happened. */
+  digest: string;
 }
 
 export async function runHistory(seed: number, actions: number): Promise<HistoryReport> {
@@ -32,7 +34,7 @@ export async function runHistory(seed: number, actions: number): Promise<History
     await world.pass(drawGapMs(random, rules.isDeciding, isTense));
   }
   const passes = verdict.violation === null ? await decideRest(world) : 0;
-  const { violation, checks } = verdict;
+  const { violation, checks, digest } = verdict;
   world.d1.database.close();
-  return { seed, violation, lines: violation ? lines : [], checks, passes };
+  return { seed, violation, lines: violation ? lines : [], checks, passes, digest };
 }
