@@ -187,9 +187,15 @@ export class Engine implements protocol.GroupApi {
     this.#ctx.head.invalidate();
   }
 
-  async resumed(_key: protocol.GroupKey, available: number): Promise<void> {
+  async resumed(
+    key: protocol.GroupKey,
+    available: number,
+    sockets: () => protocol.SocketSeen[] = () => [],
+  ): Promise<protocol.AddedAnswer> {
     this.#ctx.head.invalidate();
-    if (available > 0) this.#ports.agents?.wake(available);
+    if (available === 0) return { unattended: false };
+    this.#ports.agents?.wake(available);
+    return { unattended: await this.#isUnattended(key, this.#ports.nowMs(), sockets) };
   }
 
   /** `sockets`: those that the object keeps, if any. */

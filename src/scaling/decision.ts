@@ -13,7 +13,10 @@ export interface Decision extends Omit<NewScalingEvent, keyof GroupKey> {
 
 export function inputsOf({ rule, ended }: Queue, looked: Looked): ScalingInputs {
   const { pending, running, min_replicas, max_replicas, jobs_per_replica } = rule;
-  const known = { pending, running, ended, min_replicas, max_replicas, jobs_per_replica };
+  const known = {
+    ...{ pending, running, ended, min_replicas, max_replicas, jobs_per_replica },
+    ...(rule.queue_paused === 1 ? { queue_paused: true } : {}),
+  };
   if (looked.kind !== "seen") return known;
   const { group, facts } = looked;
   return {

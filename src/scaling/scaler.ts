@@ -92,10 +92,8 @@ export class Scaler {
     const key = keyOf(queue.rule);
     const looked = await look(this.#salad(trigger === "person" ? "ask" : "look", untilMs), queue, nowMs());
     const proposed = proposal(queue, looked, trigger, nowMs());
-    if (proposed.error !== null || looked.kind === "unknown") {
-      await keep(d1, key, proposed);
-      return proposed;
-    }
+    if (proposed.error !== null) await keep(d1, key, proposed);
+    if (looked.kind === "unknown") return proposed;
     // Who submits a job wants no instance taken away.
     if (trigger === "submission" && isDownwards(proposed.action)) return unchanged(proposed);
     const hold = await this.#openHold(queue.rule, queue.rule.hold_begun);

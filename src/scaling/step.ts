@@ -126,7 +126,7 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   const target = step === "stop" ? 0 : spare(before, busy, replicas);
   if (step === "scale_down" && target >= salads.replicas) {
     return await giveUp(
-      "the deletion costs of busy instances are no higher than those of idle ones: SaladCloud could take them",
+      "the deletion costs of busy instances are no higher than those of idle ones, so SaladCloud could take them; an agent raises its own over its node's metadata service: do these reach theirs?",
     );
   }
 

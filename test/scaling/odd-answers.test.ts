@@ -188,6 +188,15 @@ describe("a rule that changes while instances are going", () => {
     expect(world.salad.calls).toHaveLength(before);
   });
 
+  test("a quota that leaves too few keeps nobody from claiming who stays", async () => {
+    const world = await going();
+    world.salad.quota = { replicas: 1, usedByOthers: 0 };
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect(world.history.at(-1)).toMatch(/^none 1→null: the organization's quota/);
+    expect(await world.claimAt("m3")).not.toBeNull();
+  });
+
   test("nobody is asked about a group that is another's by now", async () => {
     const world = await going();
     world.run("DELETE FROM scaling_rules");
@@ -218,7 +227,7 @@ describe("a rule that changes while instances are going", () => {
 describe("a 404", () => {
   test.each([
     ["where the key reaches no such organization", notFound, /does not reach it/],
-    ["while the list is not to be had", unanswered, /did not answer/],
+    ["while the list is not to be had", unanswered, /gave no answer/],
   ])("%s removes no rule", async (_name, answer, told) => {
     const world = new ScalingWorld();
     world.salad.faultOf = (call) =>

@@ -1,5 +1,6 @@
 /** What the autoscaler does with a group, and what it leaves alone, step by step and with faults in between. */
 import { describe, expect, test } from "vitest";
+import { resumeGroup } from "../../src/db/groups/pause.ts";
 import { writes } from "../engine/world.ts";
 import { status, unanswered } from "./salad.ts";
 import { key, ScalingWorld } from "./world.ts";
@@ -68,6 +69,26 @@ describe("upwards", () => {
     world.nowMs += 120_000;
     await world.scaler.pass();
     expect(world.history).toHaveLength(3);
+  });
+
+  test("a quota that leaves too few is told once an hour, until it leaves enough", async () => {
+    const world = new ScalingWorld();
+    Object.assign(world.salad, { state: "stopped", quota: { replicas: 5, usedByOthers: 5 } });
+    world.jobs(2);
+    for (let minute = 0; minute < 50; minute++) {
+      expect(await world.scaler.pass()).toMatchObject({ steps: 0, failed: 1 });
+      world.nowMs += 60_000;
+    }
+    const told = expect.stringMatching(/^none 0→null: the organization's quota leaves fewer/);
+    expect(world.history).toEqual([told]);
+    world.salad.quota.usedByOthers = 4;
+    await world.scaler.pass();
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect(world.history).toEqual([told, "start 0→1", expect.stringMatching(/^none 1→null: the org/)]);
+    world.salad.quota.usedByOthers = 0;
+    await world.scaler.pass();
+    expect([world.salad.replicas, world.history.at(-1)]).toEqual([2, "scale_up 1→2"]);
   });
 
   test("an answer that was lost: the group itself tells that it was done", async () => {
@@ -448,6 +469,40 @@ describe("who decides", () => {
   });
 });
 
+describe("a group that is paused", () => {
+  test("gets no instances for jobs that it does not hand out, and those once it does", async () => {
+    const world = new ScalingWorld();
+    Object.assign(world.salad, { state: "stopped" });
+    world.jobs(3);
+    world.run("INSERT INTO groups VALUES (?1, ?2, 1)", [key.userId, key.containerGroupId]);
+    expect(await world.scaler.submitted(key)).toMatchObject({
+      action: "none",
+      wanted: 0,
+      inputs: { pending: 3, queue_paused: true },
+      reason: expect.stringContaining("the queue is paused"),
+    });
+    await world.scaler.pass();
+    expect([world.salad.state, world.history]).toEqual(["stopped", []]);
+    const resume = resumeGroup(key.userId, key.containerGroupId);
+    world.run(resume.sql, resume.params);
+    expect(await world.engine.resumed(key, 3)).toEqual({ unattended: true });
+    await world.scaler.submitted(key);
+    expect(world.history).toEqual(["start 0→3"]);
+  });
+});
+
+test("a new rule gives nothing up before its cooldown is over", async () => {
+  const world = new ScalingWorld({ downCooldown: 900, created: 1_000_000 });
+  world.nowMs = 1_000_000;
+  world.salad.run(2);
+  world.nowMs += 899_000;
+  await world.scaler.pass();
+  expect(world.history).toEqual([]);
+  world.nowMs += 1_000;
+  await world.scaler.pass();
+  expect(world.history).toEqual(["stop 2→0"]);
+});
+
 describe("after a submission", () => {
   test("jobs that come within some seconds of the first step are asked for as well; once, and only after a step", async () => {
     const world = new ScalingWorld();
@@ -500,9 +555,9 @@ describe("what Salad may answer", () => {
     [
       "HTML",
       status(403, "unavailable", "403 with HTML"),
-      "none null→null: SaladCloud did not answer: 403 with HTML",
+      "none null→null: SaladCloud gave no answer to go by: 403 with HTML",
     ],
-    ["no answer", unanswered, "none null→null: SaladCloud did not answer: no answer within 10 s"],
+    ["no answer", unanswered, "none null→null: SaladCloud gave no answer to go by: no answer within 10 s"],
   ])("%s", async (_name, answer, event) => {
     const world = new ScalingWorld();
     world.salad.faultOf = (call) => (call === "getGroup" ? { answer } : undefined);

@@ -51,7 +51,7 @@ export class ScalingWorld extends World {
       scaleUpCooldown: rule.upCooldown ?? 0,
       scaleDownCooldown: rule.downCooldown ?? 0,
       paused: rule.paused === 1,
-      created: this.nowMs,
+      created: rule.created ?? 0,
     });
     this.run(sql, params);
   }
