@@ -68,21 +68,25 @@ export class RulesOfScaling implements DeciderWatcher {
         `NEW.scale_${direction}_cooldown`,
       ];
       const when = `UPDATE OF scaled_${direction} ON scaling_rules`;
-      parts.d1.watch(`marked_${direction}`, when, [...marked, "NEW.max_replicas"], (...values) =>
-        this.#marked(direction, values as (number | null)[]),
+      parts.d1.watch(
+        `marked_${direction}`,
+        when,
+        [...marked, "NEW.max_replicas", "NEW.created"],
+        (...values) => this.#marked(direction, values as (number | null)[]),
       );
     }
   }
 
   #marked(
     direction: Direction,
-    [upMs, downMs, atMs, cooldownSeconds, maxReplicas]: (number | null | undefined)[],
+    [upMs, downMs, atMs, cooldownSeconds, maxReplicas, createdMs]: (number | null | undefined)[],
   ): void {
     this.#marks.set(direction, { atMs: atMs ?? Number.NEGATIVE_INFINITY, maxReplicas: maxReplicas ?? 0 });
     // Taken back.
     const ownMs = (direction === "up" ? upMs : downMs) ?? Number.NEGATIVE_INFINITY;
     if (atMs == null || atMs <= ownMs) return;
-    const lastMs = Math.max(upMs ?? 0, direction === "down" ? (downMs ?? 0) : 0);
+    // Who has just made a rule may have work there that its queue knows nothing of.
+    const lastMs = Math.max(upMs ?? 0, ...(direction === "down" ? [downMs ?? 0, createdMs ?? 0] : []));
     const fromMs = lastMs + (cooldownSeconds ?? 0) * 1000;
     this.#require(
       "cooldowns are kept",
