@@ -69,8 +69,7 @@ export class GrantHold {
     const isDoomed = this.#held.doomed.some(
       ({ machineId, instanceId, untilMs }) =>
         untilMs > nowMs &&
-        machineId === agent.machineId &&
-        (agent.instanceId == null || agent.instanceId === instanceId),
+        (agent.instanceId == null ? agent.machineId === machineId : agent.instanceId === instanceId),
     );
     return isDoomed || (this.choosing(nowMs) !== null && !holdsLease());
   }

@@ -83,8 +83,12 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
     if (!set.ok && !late) return failed(set);
   }
   if (step === "start") {
+    // Slow answers add up: somebody else may decide by now, who begins with a look.
+    if (!(await standing.keepTurn())) return { ...overtaken(outcome), beside: [revert] };
     const started = await mend(standing, await salad.startGroup(place), (now) => !isAtRest(now.status));
     if (!started.ok) return failed(started);
+    // Fewer are not asked for here: those who have come may have jobs by now. That is a step down, with all that it takes.
+    if (late && replicas < salads.replicas) return { ...outcome, replicasAfter: salads.replicas, beside: [] };
     if (late) {
       const set = await mend(
         standing,
@@ -153,7 +157,11 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
     return { ...outcome, action: step, replicasAfter: target, error: null, beside: [], made };
   }
   // Asked and not answered: it may come about yet. The hold stays, and the next passes see what became of it.
-  if (mayBeMade(done)) return { ...outcome, action: step, error: why(done), beside: [] };
+  if (mayBeMade(done)) {
+    // The request may have waited for its turn at Salad's API: only now is it sure when it was made at the latest.
+    await group.holdGrants(key, operationId, ports.nowMs() + settlingMs, given);
+    return { ...outcome, action: step, error: why(done), beside: [] };
+  }
   await release();
   if (done === budgetSpent) return untried({ ...outcome, action: step, error: null }, [revert]);
   return { ...outcome, action: step, error: why(done), beside: [revert] };

@@ -92,6 +92,22 @@ describe("an answer that was lost", () => {
     expect(await world.claimAt("m3")).not.toBeNull();
   });
 
+  test("a request that waited for its turn at Salad's API may come about as long after that", async () => {
+    const world = new ScalingWorld({ min: 1, downCooldown: 900 });
+    world.salad.run(3);
+    world.salad.meanwhile = (call) => {
+      if (call === "setReplicas") world.nowMs += 25_000;
+    };
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+    await world.scaler.pass();
+    world.salad.meanwhile = () => {};
+    world.salad.faultOf = () => undefined;
+    world.nowMs += 29_000;
+    await world.scaler.evaluate(key, false);
+    world.jobs(1);
+    expect(await world.claimAt("m1")).toBeNull();
+  });
+
   test("one that was never carried out is given up after half a minute", async () => {
     const world = new ScalingWorld({ min: 1, downCooldown: 900 });
     world.salad.run(3);

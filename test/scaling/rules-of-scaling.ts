@@ -104,7 +104,8 @@ export class RulesOfScaling implements DeciderWatcher {
 
   /** The object's storage, which is new. */
   watchStorage(storage: Database): void {
-    const others = "(SELECT COUNT(*) FROM leases WHERE machine_id = NEW.machine_id AND job_id <> NEW.job_id)";
+    const others =
+      "(SELECT COUNT(*) FROM leases WHERE instance_id = NEW.instance_id AND job_id <> NEW.job_id)";
     const granted = [
       "NEW.machine_id",
       "NEW.instance_id",
