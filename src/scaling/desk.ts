@@ -55,8 +55,10 @@ export class Desk implements BudgetPort, TurnsPort, RoundsPort {
     return true;
   }
 
-  async endTurn(name: string, operationId: string): Promise<void> {
-    if (this.#turn(name)?.operationId === operationId) this.#store.delete(turnName(name));
+  async endTurn(name: string, operationId: string, restMs = 0): Promise<void> {
+    if (this.#turn(name)?.operationId !== operationId) return;
+    if (restMs === 0) this.#store.delete(turnName(name));
+    else this.#store.put(turnName(name), { operationId: "", untilMs: this.#nowMs() + restMs } satisfies Turn);
   }
 
   async lastRule(): Promise<RuleKey | null> {

@@ -11,24 +11,32 @@ import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { isDownwards, proposal, unchanged } from "./proposal.ts";
 import { reallocateBad } from "./reallocate.ts";
-import { settle } from "./settle.ts";
+import { settle, underWayMs } from "./settle.ts";
 import { settlingOf, stepDown, stepUp, type Turn } from "./step.ts";
 
+interface HeldTurn {
+  operationId: string;
+  /** Whether it is still ours, for its whole length from now on. */
+  keep(): Promise<boolean>;
+  /** A change that was asked of Salad may come about yet: nobody gets the turn before that is clear. */
+  isOpen: boolean;
+}
+
 /** Null: somebody else has the turn. */
-export async function inTurn<T>(
+async function inTurn<T>(
   { turns, operationId }: ScalingPorts,
   rule: Parameters<typeof placeOf>[0],
-  work: (operationId: string, keepTurn: () => Promise<boolean>) => Promise<T>,
+  work: (held: HeldTurn) => Promise<T>,
 ): Promise<T | null> {
   const { organization, project, group } = placeOf(rule);
   const name = JSON.stringify([organization, project, group]);
   const operation = operationId();
-  const takeTurn = () => turns.takeTurn(name, operation);
-  if (!(await takeTurn())) return null;
+  const held = { operationId: operation, keep: () => turns.takeTurn(name, operation), isOpen: false };
+  if (!(await held.keep())) return null;
   try {
-    return await work(operation, takeTurn);
+    return await work(held);
   } finally {
-    await turns.endTurn(name, operation);
+    await turns.endTurn(name, operation, held.isOpen ? underWayMs : 0);
   }
 }
 
@@ -40,7 +48,7 @@ export async function decideInTurn(
 ): Promise<Decision> {
   const { d1, nowMs } = ports;
   const key = keyOf(rule);
-  const decided = await inTurn(ports, rule, async (operationId, keepTurn) => {
+  const decided = await inTurn(ports, rule, async (held) => {
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null) return { ...unchanged(proposed), reason: "the rule was removed" };
     const looked = await look(salad, queue, nowMs());
@@ -50,7 +58,7 @@ export async function decideInTurn(
       await keep(d1, key, current, goes);
       return current;
     }
-    const turn: Turn = { ports, salad, group: ports.group(key), operationId, queue };
+    const turn: Turn = { ports, salad, group: ports.group(key), operationId: held.operationId, queue };
     const hold = queue.rule.hold_begun === null ? null : await turn.group.grantHold(key);
     // Before any start: who is there now goes, and who comes then stays.
     const rests = isAtRest(looked.group.status);
@@ -63,10 +71,11 @@ export async function decideInTurn(
     }
     const { facts, choice } = looked;
     const act = isDown ? stepDown : stepUp;
-    const { beside, busyNodes, made, ...outcome } = await act({
+    const { beside, busyNodes, made, isOpen, ...outcome } = await act({
       ...turn,
-      ...{ keepTurn, salads: looked.group, facts, choice },
+      ...{ keepTurn: held.keep, salads: looked.group, facts, choice },
     });
+    held.isOpen = isOpen ?? false;
     const decision: Decision = {
       ...current,
       ...outcome,

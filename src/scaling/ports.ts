@@ -33,8 +33,8 @@ export interface BudgetPort {
 export interface TurnsPort {
   /** Whether it is ours, until `endTurn` or for `turnMs`; again by the same operation: still. */
   takeTurn(name: string, operationId: string): Promise<boolean>;
-  /** Of another's turn: nothing. */
-  endTurn(name: string, operationId: string): Promise<void>;
+  /** Of another's turn: nothing. `restMs`: nobody gets it for so long (default 0). */
+  endTurn(name: string, operationId: string, restMs?: number): Promise<void>;
 }
 
 /** Where the last pass came to its end for want of time or requests: the next one goes on from there. */

@@ -33,8 +33,8 @@ export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPo
     return this.#desk.takeTurn(name, operationId);
   }
 
-  endTurn(name: string, operationId: string) {
-    return this.#desk.endTurn(name, operationId);
+  endTurn(name: string, operationId: string, restMs?: number) {
+    return this.#desk.endTurn(name, operationId, restMs);
   }
 
   lastRule() {

@@ -44,6 +44,8 @@ export interface Outcome {
   replicasAfter: number | null;
   reason: string;
   error: string | null;
+  /** Salad was asked for a change, and nobody knows whether it will come about. */
+  isOpen?: boolean;
   trouble?: NonNullable<Decision["trouble"]>;
   /** To be written with the decision. */
   beside: Statement[];
@@ -67,6 +69,7 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
     ...outcome,
     replicasAfter: null,
     error: why(answer),
+    isOpen: mayBeMade(answer),
     beside: mayBeMade(answer) ? [] : [revert],
   });
 
@@ -157,11 +160,7 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
     return { ...outcome, action: step, replicasAfter: target, error: null, beside: [], made };
   }
   // Asked and not answered: it may come about yet. The hold stays, and the next passes see what became of it.
-  if (mayBeMade(done)) {
-    // The request may have waited for its turn at Salad's API: only now is it sure when it was made at the latest.
-    await group.holdGrants(key, operationId, ports.nowMs() + settlingMs, given);
-    return { ...outcome, action: step, error: why(done), beside: [] };
-  }
+  if (mayBeMade(done)) return { ...outcome, action: step, error: why(done), isOpen: true, beside: [] };
   await release();
   if (done === budgetSpent) return untried({ ...outcome, action: step, error: null }, [revert]);
   return { ...outcome, action: step, error: why(done), beside: [revert] };

@@ -144,10 +144,10 @@ export class Decider implements Caller, Asker {
             watcher.takesTurn(this, operationId, isIts);
             return isIts;
           }),
-        endTurn: (name, operationId) =>
+        endTurn: (name, operationId, restMs) =>
           this.#rpc(async () => {
             watcher.endsTurn(this, operationId);
-            await desk.endTurn(name, operationId);
+            await desk.endTurn(name, operationId, restMs);
           }),
       },
       rounds: {
