@@ -12,7 +12,7 @@ import {
   submissionsOfOne,
   takeRequest,
 } from "../domain/request-budget.ts";
-import type { BudgetPort, RoundsPort, RouteBudgetPort, TurnsPort } from "./ports.ts";
+import type { BudgetPort, RoundsPort, RouteBudgetPort, SubmissionsPort, TurnsPort } from "./ports.ts";
 
 /** Twice what a decision takes at most: Salad's answers come within 10 s or not at all. */
 export const turnMs = 120_000;
@@ -32,7 +32,7 @@ interface Turn {
   untilMs: number;
 }
 
-export class Desk implements BudgetPort, RouteBudgetPort, TurnsPort, RoundsPort {
+export class Desk implements BudgetPort, RouteBudgetPort, SubmissionsPort, TurnsPort, RoundsPort {
   readonly #store: DeskStore;
   readonly #nowMs: () => number;
   /** By user. In memory: what an evicted object forgets is a minute's worth. */
@@ -83,8 +83,10 @@ export class Desk implements BudgetPort, RouteBudgetPort, TurnsPort, RoundsPort 
     return true;
   }
 
-  async endTurn(name: string, operationId: string): Promise<void> {
-    if (this.#turn(name)?.operationId === operationId) this.#store.delete(turnName(name));
+  async endTurn(name: string, operationId: string, restMs = 0): Promise<void> {
+    if (this.#turn(name)?.operationId !== operationId) return;
+    if (restMs === 0) this.#store.delete(turnName(name));
+    else this.#store.put(turnName(name), { operationId: "", untilMs: this.#nowMs() + restMs } satisfies Turn);
   }
 
   async lastRule(): Promise<RuleKey | null> {

@@ -13,31 +13,40 @@ import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { isDownwards, proposal, unchanged } from "./proposal.ts";
 import { reallocateBad } from "./reallocate.ts";
-import { settle } from "./settle.ts";
+import { settle, underWayMs } from "./settle.ts";
 import { settlingOf, stepDown, stepUp, type Turn } from "./step.ts";
 
-/** Null: somebody else has the turn. `keepTurn`: whether nobody else has had it since, and then it is ours for its whole length again. */
-export async function inTurn<T>(
+interface HeldTurn {
+  operationId: string;
+  /** Whether nobody else has had it since; then it is ours for its whole length from now on. */
+  keep(): Promise<boolean>;
+  /** A change that was asked of Salad may come about yet: nobody gets the turn before that is clear. */
+  isOpen: boolean;
+}
+
+/** Null: somebody else has the turn. */
+async function inTurn<T>(
   { turns, operationId, nowMs }: ScalingPorts,
   rule: Parameters<typeof placeOf>[0],
-  work: (operationId: string, keepTurn: () => Promise<boolean>) => Promise<T>,
+  work: (held: HeldTurn) => Promise<T>,
 ): Promise<T | null> {
   const { organization, project, group } = placeOf(rule);
   const name = JSON.stringify([organization, project, group]);
   const operation = operationId();
   let oursUntilMs = Number.POSITIVE_INFINITY;
-  const takeTurn = async () => {
+  const keep = async () => {
     const askedMs = nowMs();
     // Another may have taken it, decided, and given it back.
     if (askedMs >= oursUntilMs || !(await turns.takeTurn(name, operation))) return false;
     oursUntilMs = askedMs + turnMs;
     return true;
   };
-  if (!(await takeTurn())) return null;
+  if (!(await keep())) return null;
+  const held: HeldTurn = { operationId: operation, keep, isOpen: false };
   try {
-    return await work(operation, takeTurn);
+    return await work(held);
   } finally {
-    await turns.endTurn(name, operation);
+    await turns.endTurn(name, operation, held.isOpen ? underWayMs : 0);
   }
 }
 
@@ -49,7 +58,7 @@ export async function decideInTurn(
 ): Promise<Decision> {
   const { d1, nowMs } = ports;
   const key = keyOf(rule);
-  const decided = await inTurn(ports, rule, async (operationId, keepTurn) => {
+  const decided = await inTurn(ports, rule, async (held) => {
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null) return { ...unchanged(proposed), reason: "the rule was removed" };
     const looked = await look(salad, queue, nowMs());
@@ -60,7 +69,7 @@ export async function decideInTurn(
       await keep(d1, key, current, goes);
       return current;
     }
-    const turn: Turn = { ports, salad, group: ports.group(key), operationId, queue };
+    const turn: Turn = { ports, salad, group: ports.group(key), operationId: held.operationId, queue };
     const begunMs = queue.rule.hold_begun;
     const hold = begunMs === null ? null : await turn.group.grantHold(key);
     // Whoever began that step died before he asked Salad: no cooldown follows. It was due, so that of the step before is over.
@@ -80,10 +89,11 @@ export async function decideInTurn(
     }
     const { facts, choice } = looked;
     const act = isDown ? stepDown : stepUp;
-    const { beside, busyNodes, made, ...outcome } = await act({
+    const { beside, busyNodes, made, isOpen, ...outcome } = await act({
       ...turn,
-      ...{ keepTurn, salads: looked.group, facts, choice },
+      ...{ keepTurn: held.keep, salads: looked.group, facts, choice },
     });
+    held.isOpen = isOpen ?? false;
     const decision: Decision = {
       ...current,
       ...outcome,

@@ -25,8 +25,6 @@ export interface SaladPort {
 export interface BudgetPort {
   /** Takes one, or tells after how long there may be one. */
   take(what: RequestKind): Promise<{ ok: true } | { ok: false; waitMs: number }>;
-  /** Whether a submission of that user's is reason enough to look now; else the minute's look is soon enough. */
-  mayLookFor(userId: string): Promise<boolean>;
   /** Salad has answered 429: nobody asks for a while, longer each time. */
   exhausted(): Promise<void>;
 }
@@ -37,12 +35,18 @@ export interface RouteBudgetPort {
   takeForRoute(): Promise<{ ok: true } | { ok: false; waitMs: number }>;
 }
 
+/** Whose submissions are looked after at once. */
+export interface SubmissionsPort {
+  /** Whether a submission of that user's is reason enough to look now; else the minute's look is soon enough. */
+  mayLookFor(userId: string): Promise<boolean>;
+}
+
 /** One decision at a time on a group of SaladCloud. */
 export interface TurnsPort {
   /** Whether it is ours, until `endTurn` or for `turnMs`; again by the same operation: still. */
   takeTurn(name: string, operationId: string): Promise<boolean>;
-  /** Of another's turn: nothing. */
-  endTurn(name: string, operationId: string): Promise<void>;
+  /** Of another's turn: nothing. `restMs`: nobody gets it for so long (default 0). */
+  endTurn(name: string, operationId: string, restMs?: number): Promise<void>;
 }
 
 /** Where the last pass came to its end for want of time or requests: the next one goes on from there. */
@@ -75,6 +79,8 @@ export interface ScalingPorts {
   /** Null: this deployment has no key (SALAD_API_KEY), and scales nothing. */
   salad: SaladPort | null;
   budget: BudgetPort;
+  /** Absent: everybody's. */
+  submissions?: SubmissionsPort;
   turns: TurnsPort;
   rounds: RoundsPort;
   group(key: GroupKey): ScalingGroup;

@@ -2,9 +2,9 @@ import { DurableObject } from "cloudflare:workers";
 import type { RuleKey } from "../db/scaling/rules.ts";
 import type { RequestKind } from "../domain/request-budget.ts";
 import { Desk } from "./desk.ts";
-import type { BudgetPort, RoundsPort, RouteBudgetPort, TurnsPort } from "./ports.ts";
+import type { BudgetPort, RoundsPort, RouteBudgetPort, SubmissionsPort, TurnsPort } from "./ports.ts";
 
-type DeskPort = BudgetPort & RouteBudgetPort & TurnsPort & RoundsPort;
+type DeskPort = BudgetPort & RouteBudgetPort & SubmissionsPort & TurnsPort & RoundsPort;
 
 /** The desk as a Durable Object: one of a deployment, which has one key. */
 export class SaladDesk extends DurableObject<Env> implements DeskPort {
@@ -43,8 +43,8 @@ export class SaladDesk extends DurableObject<Env> implements DeskPort {
     return this.#desk.takeTurn(name, operationId);
   }
 
-  endTurn(name: string, operationId: string) {
-    return this.#desk.endTurn(name, operationId);
+  endTurn(name: string, operationId: string, restMs?: number) {
+    return this.#desk.endTurn(name, operationId, restMs);
   }
 
   lastRule() {

@@ -58,11 +58,11 @@ export class Scaler {
   }
 
   async #lookAfterSubmission(key: GroupKey): Promise<Decision | null> {
-    const { d1, nowMs, budget } = this.#ports;
+    const { d1, nowMs, submissions } = this.#ports;
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null || queue.rule.paused === 1) return null;
     // Else one user with many groups could take all the requests that the others' looks need.
-    if (!(await budget.mayLookFor(key.userId))) return null;
+    if (submissions && !(await submissions.mayLookFor(key.userId))) return null;
     return await this.#decide(queue, "submission", nowMs() + afterAnswerMs);
   }
 

@@ -44,6 +44,8 @@ export interface Outcome {
   replicasAfter: number | null;
   reason: string;
   error: string | null;
+  /** Salad was asked for a change, and nobody knows whether it will come about. */
+  isOpen?: boolean;
   trouble?: NonNullable<Decision["trouble"]>;
   /** To be written with the decision. */
   beside: Statement[];
@@ -68,7 +70,13 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
   const failed = (answer: Refused): Outcome =>
     answer === budgetSpent
       ? untried(outcome, [revert])
-      : { ...outcome, replicasAfter: null, error: why(answer), beside: mayBeMade(answer) ? [] : [revert] };
+      : {
+          ...outcome,
+          replicasAfter: null,
+          error: why(answer),
+          isOpen: mayBeMade(answer),
+          beside: mayBeMade(answer) ? [] : [revert],
+        };
 
   let late = false;
   if (salads.replicas !== replicas) {
@@ -82,15 +90,22 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
     if (!set.ok && !late) return failed(set);
   }
   if (step === "start") {
+    // Slow answers add up: somebody else may decide by now, who begins with a look.
+    if (!(await standing.keepTurn())) return { ...overtaken(outcome), beside: [revert] };
     const started = await mend(standing, await salad.startGroup(place), (now) => !isAtRest(now.status));
     if (!started.ok) return failed(started);
+    // Fewer are not asked for here: those who have come may have jobs by now. That is a step down, with all that it takes.
+    if (late && replicas < salads.replicas) return { ...outcome, replicasAfter: salads.replicas, beside: [] };
     if (late) {
       const set = await mend(
         standing,
         await salad.setReplicas(place, replicas),
         (now) => now.replicas === replicas,
       );
-      if (!set.ok) return { ...outcome, replicasAfter: salads.replicas, error: why(set), beside: [] };
+      if (!set.ok) {
+        const told = { error: why(set), isOpen: mayBeMade(set) };
+        return { ...outcome, ...told, replicasAfter: salads.replicas, beside: [] };
+      }
     }
   }
   return { ...outcome, beside: [] };
@@ -152,7 +167,7 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
     return { ...outcome, action: step, replicasAfter: target, error: null, beside: [], made };
   }
   // Asked and not answered: it may come about yet. The hold stays, and the next passes see what became of it.
-  if (mayBeMade(done)) return { ...outcome, action: step, error: why(done), beside: [] };
+  if (mayBeMade(done)) return { ...outcome, action: step, error: why(done), isOpen: true, beside: [] };
   await release();
   if (done === budgetSpent) return untried({ ...outcome, action: step, error: null }, [revert]);
   return { ...outcome, action: step, error: why(done), beside: [revert] };

@@ -87,10 +87,60 @@ describe("an answer that was lost", () => {
     expect(await world.claimAt("m1")).toBeNull();
     // Now it comes about: nobody whom it takes has a job.
     await world.salad.setReplicas({}, 1);
-    world.nowMs += 1_000;
+    world.nowMs += 10_000;
     await world.scaler.evaluate(key, false);
     expect(await world.claimAt("m1")).toBeNull();
     expect(await world.claimAt("m3")).not.toBeNull();
+  });
+
+  test("a request that waited for its turn at Salad's API may come about as long after that", async () => {
+    const world = new ScalingWorld({ min: 1, downCooldown: 900 });
+    world.salad.run(3);
+    world.salad.meanwhile = (call) => {
+      if (call === "setReplicas") world.nowMs += 25_000;
+    };
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+    await world.scaler.pass();
+    world.salad.meanwhile = () => {};
+    world.salad.faultOf = () => undefined;
+    world.nowMs += 29_000;
+    await world.scaler.evaluate(key, false);
+    world.jobs(1);
+    expect(await world.claimAt("m1")).toBeNull();
+  });
+
+  test("nor does another decision ask for anything meanwhile, whatever has become of the rule", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(3);
+    world.jobs(7);
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+    await world.scaler.pass();
+    world.salad.faultOf = () => undefined;
+    world.run("DELETE FROM scaling_rules");
+    world.addRule({ max: 5 });
+    world.nowMs += 29_000;
+    expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "none" });
+    // The first one comes about: to go from 7 to 5 is a step down, with all that it takes.
+    await world.salad.setReplicas({}, 7);
+    world.nowMs += 1_000;
+    await world.scaler.evaluate(key, false);
+    expect(world.history.at(-1)).toBe("scale_down 7→5");
+  });
+
+  test("a step that Salad has taken but not shown lifts no hold when more is asked for right after it", async () => {
+    const world = new ScalingWorld({ min: 1 });
+    world.salad.run(3);
+    world.salad.choosesAtOnce = false;
+    await world.scaler.pass();
+    world.jobs(3);
+    world.nowMs += 5_000;
+    await world.scaler.evaluate(key, false);
+    expect(world.history).toEqual(["scale_down 3→1", "scale_up 1→3"]);
+    // Salad had chosen two of them before it was asked for more.
+    expect(await world.claimAt("m1")).toBeNull();
+    world.nowMs += 30_000;
+    await world.scaler.pass();
+    expect(await world.claimAt("m1")).not.toBeNull();
   });
 
   test("one that was never carried out is given up after half a minute", async () => {
@@ -127,7 +177,7 @@ describe("an answer that was lost", () => {
       expect(world.salad.state).toBe("stopped");
       world.salad.faultOf = () => undefined;
       world.jobs(2);
-      world.nowMs += 5_000;
+      world.nowMs += 30_000;
       await world.scaler.submitted(key);
       expect(world.salad.state).toBe("deploying");
       expect([await world.claimAt("m1"), await world.claimAt("m2")]).toEqual([null, null]);
@@ -330,7 +380,6 @@ test("persons whom there is no request for ask the budget twice at most: thousan
       return { ok: false, waitMs: 300 };
     },
     exhausted: async () => {},
-    mayLookFor: async () => true,
   };
   expect(await world.scaler.evaluate(key, true)).toMatchObject({ action: "none", trouble: "untried" });
   expect(asked).toEqual(["ask", "ask"]);

@@ -33,13 +33,30 @@ describe("upwards", () => {
     expect(world.history).toEqual(["start 0→2"]);
   });
 
-  test("after its start, where a stopped group takes none", async () => {
+  test("after its start, where a stopped group takes none; fewer are a step of their own", async () => {
     const world = new ScalingWorld();
-    Object.assign(world.salad, { state: "stopped", replicas: 9, patchesStopped: false });
+    Object.assign(world.salad, { state: "stopped", replicas: 1, patchesStopped: false });
     world.jobs(2);
     await world.scaler.pass();
     expect([world.salad.state, world.salad.replicas]).toEqual(["deploying", 2]);
     expect(world.history).toEqual(["start 0→2"]);
+
+    const other = new ScalingWorld();
+    Object.assign(other.salad, { state: "stopped", replicas: 3, patchesStopped: false });
+    other.jobs(2);
+    // They are there at once, and the one with the lowest cost has a job that it has not told of.
+    other.salad.meanwhile = async (call) => {
+      if (call !== "setReplicas" || other.salad.state === "stopped") return;
+      other.salad.arrive();
+      await other.claimAt("m1");
+    };
+    await other.scaler.pass();
+    expect([other.salad.state, other.history]).toEqual(["deploying", ["start 0→3"]]);
+    other.salad.meanwhile = () => {};
+    other.salad.run(3);
+    await other.busy("m1");
+    await other.scaler.pass();
+    expect([other.salad.replicas, other.history.at(-1)]).toEqual([2, "scale_down 3→2"]);
   });
 
   test("a start refused since somebody has started it is none that failed", async () => {
@@ -245,6 +262,26 @@ describe("downwards", () => {
     expect([await world.claimAt("m1"), await world.claimAt("m2")]).toEqual([null, null]);
   });
 
+  test("a machine that is back as another instance is idle, whatever its last one held", async () => {
+    const world = new ScalingWorld({ min: 1 });
+    world.salad.run(3);
+    world.jobs(3);
+    await world.claimAt("m1");
+    // It vanished with its lease, and Salad has put another instance on it.
+    for (const instance of world.salad.instances) if (instance.id === "i1") instance.id = "i9";
+    await world.engine.holdGrants(key, "op", world.nowMs + 60_000);
+    expect(await world.claimAt("m1", "i9")).toBeNull();
+    // An old worker names none: it may be the one that holds the lease.
+    expect(await world.engine.claim(key, { machineId: "m1" })).toMatchObject({
+      ok: true,
+      job: { status: "running" },
+    });
+    const doomed = [{ machineId: "as Salad calls it", instanceId: "i2" }];
+    await world.engine.narrowHold(key, "op", { instances: doomed, untilMs: world.nowMs + 60_000 }, 0);
+    expect(await world.claimAt("m2", "i2")).toBeNull();
+    expect(await world.claimAt("m2", "i7")).not.toBeNull();
+  });
+
   test("busy instances that Salad would take first are not risked", async () => {
     const world = new ScalingWorld();
     world.salad.run(4);
@@ -423,6 +460,20 @@ describe("who decides", () => {
     };
     await world.scaler.pass();
     expect([world.salad.replicas, world.rule?.scaled_down, world.history]).toEqual([3, null, []]);
+  });
+
+  test("nor starts a group, after an answer that was slow to come", async () => {
+    const world = new ScalingWorld({ upCooldown: 600 });
+    Object.assign(world.salad, { state: "stopped", replicas: 9 });
+    world.jobs(2);
+    world.salad.meanwhile = async (call) => {
+      if (call !== "setReplicas") return;
+      world.nowMs += 121_000;
+      const place = JSON.stringify(["acme", "default", "trainers"]);
+      expect(await world.desk.takeTurn(place, "another")).toBe(true);
+    };
+    await world.scaler.pass();
+    expect([world.salad.state, world.rule?.scaled_up, world.history]).toEqual(["stopped", null, []]);
   });
 
   test("a later operation's hold is not lifted, nor renewed, by an earlier one", async () => {

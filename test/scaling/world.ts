@@ -23,6 +23,7 @@ export class ScalingWorld extends World {
       d1: { batch: (statements) => this.d1Port.batch(statements) },
       salad: this.salad,
       budget: this.desk,
+      submissions: this.desk,
       turns: this.desk,
       rounds: this.desk,
       group: () => this.engine,
