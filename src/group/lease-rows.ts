@@ -72,10 +72,10 @@ export class LeaseRows {
   }
 
   /** Whether that machine has a row of any phase. */
-  /** Whether it holds a lease. Another instance on the same machine is another; who names none may be any. */
+  /** Whether it surely holds a lease. Another instance on the same machine is another; who names none may be any. */
   isBusy({ machineId, instanceId = null }: { machineId: string; instanceId?: string | null }): boolean {
     const found = this.#sql.exec(
-      "SELECT 1 FROM leases WHERE machine_id = ?1 AND (?2 IS NULL OR instance_id IS NULL OR instance_id = ?2) LIMIT 1",
+      "SELECT 1 FROM leases WHERE machine_id = ?1 AND (?2 IS NULL OR instance_id = ?2) LIMIT 1",
       machineId,
       instanceId,
     );
