@@ -149,7 +149,9 @@ export class Engine implements protocol.GroupApi {
     const unnamed = busy.get(null) ?? 0;
     const busyMachineIds = [...busy.keys()].filter((id) => id !== null);
     const earlierStep = earlier === null || earlier.operationId === operationId ? null : earlier.step;
-    return { ok: true, busyMachineIds, unnamed, step: earlierStep };
+    const lastGrantMs = rows.lastGrantMs();
+    const lastGrantMsAgo = lastGrantMs === null ? null : nowMs - lastGrantMs;
+    return { ok: true, busyMachineIds, unnamed, lastGrantMsAgo, step: earlierStep };
   }
 
   async grantHold(_key: protocol.GroupKey): Promise<protocol.HoldNow | null> {

@@ -181,9 +181,15 @@ export interface HoldNow {
 export type HoldAnswer =
   /**
    * `busyMachineIds`: those with a lease, or with a claim or an end that D1 has not confirmed yet. `unnamed`: such leases whose machine is not known.
-   * `step`: an earlier step's, whose outcome nobody has seen yet; the hold goes on for it. Null: there is none.
+   * `lastGrantMsAgo`: since the newest of these leases was granted; null: there is none. `step`: an earlier step's, whose outcome nobody has seen yet; the hold goes on for it. Null: there is none.
    */
-  | { ok: true; busyMachineIds: string[]; unnamed: number; step: AskedStep | null }
+  | {
+      ok: true;
+      busyMachineIds: string[];
+      unnamed: number;
+      lastGrantMsAgo: number | null;
+      step: AskedStep | null;
+    }
   /** There was a step to be told, and the hold is not that operation's any more. */
   | { ok: false };
 

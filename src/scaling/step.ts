@@ -26,6 +26,9 @@ export interface Turn {
   queue: Queue;
 }
 
+/** By then an agent that can has raised its deletion cost for its new job. */
+const raisedMs = 15_000;
+
 /** What a step works with. */
 export interface Standing extends Turn {
   salads: SaladGroup;
@@ -136,7 +139,13 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
     return untried({ ...outcome, action: step, error: null });
   }
   if (!listed.ok) return await giveUp(why(listed));
-  const before = listed.value.filter(staysUp);
+  const before = listed.value.filter(staysUp).map(costed(listed.value));
+  const isBlind = before.every(({ deletionCost }) => deletionCost === null);
+  if (step === "scale_down" && isBlind && (held.lastGrantMsAgo ?? raisedMs) < raisedMs) {
+    await release();
+    const reason = `${outcome.reason}; a job has just begun, and SaladCloud does not tell whether its node is marked busy`;
+    return { ...outcome, action: "none", reason, error: null, beside: [] };
+  }
   const target = step === "stop" ? 0 : spare(before, busy, replicas);
   if (step === "scale_down" && target >= salads.replicas) {
     return await giveUp(
@@ -181,6 +190,14 @@ export const settlingOf = ({ ports, salad, group, queue }: Turn): Settling => ({
   pending: queue.rule.pending,
   nowMs: ports.nowMs,
 });
+
+/**
+ * Salad documents 0 for a cost that it leaves out. Where it tells none at all, nothing follows from that: they stay unknown.
+ */
+function costed(listed: readonly SaladInstance[]): (instance: SaladInstance) => SaladInstance {
+  const tells = listed.some(({ deletionCost }) => deletionCost !== null);
+  return (instance) => (tells ? { ...instance, deletionCost: instance.deletionCost ?? 0 } : instance);
+}
 
 /**
  * How many instances must stay so that Salad, who takes those of the lowest deletion cost, takes no busy one. A cost that is not told says

@@ -207,7 +207,7 @@ describe("downwards", () => {
     world.faultOf = () => undefined;
     expect(world.leases()).toMatchObject([{ phase: "claiming" }]);
     const held = await world.engine.holdGrants(key, "op", world.nowMs + 60_000);
-    expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0, step: null });
+    expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0, lastGrantMsAgo: 0, step: null });
   });
 
   test("zero: stopped only when no lease lives, one taken meanwhile included", async () => {
@@ -307,8 +307,23 @@ describe("downwards", () => {
     world.jobs(1);
     await world.busy("m1", null);
     world.salad.cost("m2", null);
+    // But of a node that has just begun a job nobody knows whether it is marked.
+    await world.scaler.pass();
+    expect([world.salad.replicas, world.history]).toEqual([2, []]);
+    expect(await world.engine.grantHold(key)).toBeNull();
+    world.nowMs += 15_000;
     await world.scaler.pass();
     expect(world.salad.replicas).toBe(1);
+  });
+
+  test("a cost that is left out while others are told is 0", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(3);
+    world.jobs(1);
+    await world.busy("m1", null);
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect(world.history).toEqual([expect.stringMatching(/^drain 3→null/)]);
   });
 
   test("while Salad has not shown whom it takes, nobody idle claims; then those who stay do", async () => {
