@@ -51,6 +51,9 @@ export const GroupSummary = GroupPause.extend({
       idle_threshold_seconds: z.int().describe("Seconds for which a job that has ended still counts"),
       updated: Time.describe("When the rule was last changed"),
       paused: z.boolean().describe("The rule changes nothing for now"),
+      active: z
+        .boolean()
+        .describe("Rules are acted on at all: false where the deployment has no SALAD_API_KEY"),
       last_decision: ScalingDecision.pick({
         at: true,
         action: true,

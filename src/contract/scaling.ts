@@ -40,9 +40,9 @@ export type ScalingTrigger = z.infer<typeof ScalingTrigger>;
 /**
  * What the autoscaler did, or tried.
  * - `scale_up`, `scale_down`: asked SaladCloud for other replicas. `start`, `stop`: of the whole group.
- * - `drain`: told agents to claim no more, before their instances are given up.
+ * - `drain`: held back jobs from idle agents to give their instances up, and then gave up none; `error` says why.
  * - `remove_rule`: the group is gone. `reallocate`: asked for another node in place of one that fails jobs.
- * - `none`: it could not even decide; `error` says why.
+ * - `none`: it could not decide, or can do nothing about jobs that wait; `error` says why.
  */
 export const ScalingAction = z.enum([
   "scale_up",
@@ -137,6 +137,9 @@ export const ScalingInputs = z
         stopping: z.int().describe("On their way out"),
       })
       .describe("By state, as SaladCloud counts them"),
+    queue_paused: z
+      .boolean()
+      .describe("The container group is paused: jobs that wait are not handed out, and do not count"),
     quota_replicas: z.int().describe("Replicas that the organization's quota leaves to this group"),
     busy_nodes: z.int().describe("Nodes that hold a lease: no fewer replicas than these"),
     machine_id: z.string().describe("The node in whose place another one was asked for"),
@@ -169,13 +172,19 @@ export const ScalingDecision = z.object({
 });
 export type ScalingDecision = z.infer<typeof ScalingDecision>;
 
+/** Whoever misspells `dry_run` shall not have it done: what is not known is refused. */
 export const EvaluationQuery = RuleOwnerQuery.extend({
   dry_run: z
     .enum(["true", "false"])
     .default("false")
     .describe("`true`: only tell what would be done now, and why"),
-});
+}).strict();
 export type EvaluationQuery = z.infer<typeof EvaluationQuery>;
+
+export const ScalingEvaluation = ScalingDecision.extend({
+  dry_run: z.boolean().describe("It was only told, not done"),
+});
+export type ScalingEvaluation = z.infer<typeof ScalingEvaluation>;
 
 /** A decision of the history: it changed something, or failed. */
 export const ScalingHistoryEvent = ScalingDecision.extend({

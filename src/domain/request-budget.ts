@@ -1,11 +1,19 @@
 /**
  * Requests that may be made of an API that counts them by the minute: a bucket that fills steadily. In any minute, wherever it begins, no
- * more than its size and a minute's filling leave it: 50 + 3 × 60 = 230 of the 240 that Salad takes from a key. The rest is for the
- * routes, which ask with the same key when a rule is made.
+ * more than its size and a minute's filling leave it.
  */
 
-const sizeTokens = 50;
-const tokensPerSecond = 3;
+export interface Bucket {
+  sizeTokens: number;
+  tokensPerSecond: number;
+}
+/** 50 + 3 × 60 = 230 of the 240 that Salad takes from a key. */
+const autoscalers: Bucket = { sizeTokens: 50, tokensPerSecond: 3 };
+/** Of these, for looks after one user's submissions: no more than 40 in a minute, whatever he submits. */
+export const submissionsOfOne: Bucket = { sizeTokens: 20, tokensPerSecond: 20 / 60 };
+/** The other 10: for the routes, which ask with the same key when a rule is made. */
+export const routes: Bucket = { sizeTokens: 5, tokensPerSecond: 5 / 60 };
+
 /**
  * `act`: finishes what has begun. `look`: whoever only looks leaves some for that. `ask`: a person, who may ask without end, leaves some for
  * the minute's looks as well.
@@ -25,13 +33,18 @@ export interface RequestBudget {
   refusals: number;
 }
 
-export function newBudget(nowMs: number): RequestBudget {
+export function newBudget(nowMs: number, { sizeTokens }: Bucket = autoscalers): RequestBudget {
   return { tokens: sizeTokens, atMs: nowMs, restsUntilMs: 0, refusals: 0 };
 }
 
 export type Taken = { ok: true; budget: RequestBudget } | { ok: false; waitMs: number };
 
-export function takeRequest(budget: RequestBudget, what: RequestKind, nowMs: number): Taken {
+export function takeRequest(
+  budget: RequestBudget,
+  what: RequestKind,
+  nowMs: number,
+  { sizeTokens, tokensPerSecond }: Bucket = autoscalers,
+): Taken {
   if (nowMs < budget.restsUntilMs) return { ok: false, waitMs: budget.restsUntilMs - nowMs };
   // A clock that went back fills nothing, and takes nothing away.
   const passedSeconds = Math.max(0, nowMs - budget.atMs) / 1000;

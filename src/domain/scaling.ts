@@ -13,6 +13,8 @@ export interface ScalingBounds {
   /** When a step in that direction was last begun; null: never. A start is one upwards, a stop one downwards. */
   scaledUpMs: number | null;
   scaledDownMs: number | null;
+  /** Before a new rule gives anything up, its scale-down cooldown passes: who makes one may have work there that this queue knows nothing of. */
+  createdMs: number;
 }
 
 /** Jobs of the queue; each may be cut at what `maxReplicas` could run. */
@@ -21,6 +23,8 @@ export interface ScalingJobs {
   running: number;
   /** Ended within the rule's `idle_threshold_seconds`. */
   ended: number;
+  /** The queue hands nothing out: an instance for a pending job would be paid for in vain. */
+  arePaused: boolean;
 }
 
 /** The group as SaladCloud has it. */
@@ -51,6 +55,8 @@ export interface ScalingChoice {
   wanted: number;
   /** What the group shall have after the step; of `none` what it has. */
   replicas: number;
+  /** The quota leaves fewer than the queue asks for. */
+  isShort: boolean;
   /** In words. */
   reason: string;
 }
@@ -60,39 +66,50 @@ export const isAtRest = (status: string) => status === "stopped" || status === "
 
 export function decideScaling(facts: ScalingFacts): ScalingChoice {
   const { rule, group } = facts;
-  const { wanted, why } = wantedReplicas(facts);
+  const { wanted, isShort, why } = wantedReplicas(facts);
   const rests = isAtRest(group.status);
   const has = rests ? 0 : group.replicas;
-  const stay = (reason: string): ScalingChoice => ({ step: "none", wanted, replicas: has, reason });
+  const stay = (reason: string): ScalingChoice => ({ step: "none", wanted, replicas: has, isShort, reason });
   if (rule.paused) return stay("the rule is paused");
   if (group.status === "failed") return stay("SaladCloud could not prepare the group: its status is failed");
-  if (wanted > has || (rests && wanted > 0)) return upwards(facts, { wanted, has, why, stay });
-  if (wanted < has || (wanted === 0 && !rests)) return downwards(facts, { wanted, has, why, stay });
-  return stay(`${why}; the group has as many`);
+  const outlook = { wanted, isShort, has, why, stay };
+  if (wanted > has || (rests && wanted > 0)) return upwards(facts, outlook);
+  if (wanted < has || (wanted === 0 && !rests)) return downwards(facts, outlook);
+  return stay(isShort ? `${why}; the group has ${has}` : `${why}; the group has as many`);
 }
 
 interface Outlook {
   wanted: number;
+  isShort: boolean;
   has: number;
   why: string;
   stay(reason: string): ScalingChoice;
 }
 
-function upwards({ rule, group, nowMs }: ScalingFacts, { wanted, has, why, stay }: Outlook): ScalingChoice {
+function upwards({ rule, group, nowMs }: ScalingFacts, outlook: Outlook): ScalingChoice {
+  const { wanted, isShort, has, why, stay } = outlook;
   const untilMs = (rule.scaledUpMs ?? Number.NEGATIVE_INFINITY) + rule.scaleUpCooldownMs;
   if (nowMs < untilMs)
     return stay(`${why}; ${secondsLeft(untilMs, nowMs)} of the scale-up cooldown are left`);
   if (isAtRest(group.status)) {
-    return { step: "start", wanted, replicas: wanted, reason: `${why}; the group is ${group.status}` };
+    return {
+      step: "start",
+      wanted,
+      replicas: wanted,
+      isShort,
+      reason: `${why}; the group is ${group.status}`,
+    };
   }
-  return { step: "scale_up", wanted, replicas: wanted, reason: `${why}; the group has ${has}` };
+  return { step: "scale_up", wanted, replicas: wanted, isShort, reason: `${why}; the group has ${has}` };
 }
 
-function downwards(facts: ScalingFacts, { wanted, has, why, stay }: Outlook): ScalingChoice {
+function downwards(facts: ScalingFacts, outlook: Outlook): ScalingChoice {
+  const { wanted, isShort, has, why, stay } = outlook;
   const { rule, nowMs } = facts;
   const lastMs = Math.max(
     rule.scaledUpMs ?? Number.NEGATIVE_INFINITY,
     rule.scaledDownMs ?? Number.NEGATIVE_INFINITY,
+    rule.createdMs,
   );
   const untilMs = lastMs + rule.scaleDownCooldownMs;
   if (nowMs < untilMs) {
@@ -101,25 +118,34 @@ function downwards(facts: ScalingFacts, { wanted, has, why, stay }: Outlook): Sc
   const busy = facts.busyNodes ?? 0;
   const replicas = Math.max(wanted, busy);
   const nodes = busy === 1 ? "1 node is busy" : `${busy} nodes are busy`;
-  if (replicas === 0) return { step: "stop", wanted, replicas, reason: why };
+  if (replicas === 0) return { step: "stop", wanted, replicas, isShort, reason: why };
   if (replicas >= has) return stay(`${why}; the group has ${has}, and ${nodes}`);
   const because = busy > wanted ? `; ${nodes}` : "";
-  return { step: "scale_down", wanted, replicas, reason: `${why}; the group has ${has}${because}` };
+  return { step: "scale_down", wanted, replicas, isShort, reason: `${why}; the group has ${has}${because}` };
 }
 
 /** What the queue asks for, and that in words. */
-function wantedReplicas({ rule, jobs, group, quotaReplicas }: ScalingFacts): { wanted: number; why: string } {
-  const count = jobs.pending + jobs.running + jobs.ended;
+function wantedReplicas({ rule, jobs, group, quotaReplicas }: ScalingFacts): {
+  wanted: number;
+  isShort: boolean;
+  why: string;
+} {
+  const count = (jobs.arePaused ? 0 : jobs.pending) + jobs.running + jobs.ended;
   const asked = Math.ceil(count / rule.jobsPerReplica);
   const bounded = Math.min(Math.max(asked, rule.minReplicas), rule.maxReplicas);
-  const queue = `${jobs.pending} pending, ${jobs.running} running, ${jobs.ended} ended lately`;
+  const paused = jobs.arePaused ? " (the queue is paused)" : "";
+  const queue = `${jobs.pending} pending${paused}, ${jobs.running} running, ${jobs.ended} ended lately`;
   const bound = bounded === asked ? "" : bounded > asked ? " (the minimum)" : " (the maximum)";
   // The quota is no reason to give up what is there.
   const room =
     quotaReplicas === null ? bounded : Math.max(quotaReplicas, isAtRest(group.status) ? 0 : group.replicas);
   if (room < bounded)
-    return { wanted: room, why: `${queue}: wants ${bounded}${bound}, the quota leaves ${room}` };
-  return { wanted: bounded, why: `${queue}: wants ${bounded}${bound}` };
+    return {
+      wanted: room,
+      isShort: true,
+      why: `${queue}: wants ${bounded}${bound}, the quota leaves ${room}`,
+    };
+  return { wanted: bounded, isShort: false, why: `${queue}: wants ${bounded}${bound}` };
 }
 
 const secondsLeft = (untilMs: number, nowMs: number) => `${Math.ceil((untilMs - nowMs) / 1000)} s`;

@@ -65,14 +65,18 @@ function whyFrontWaits(front: FrontJob, { agents, watchedMs, pollWindowMs }: Wai
   }
   const claiming = agents.filter(({ state }) => state !== "draining");
   if (claiming.length === 0) {
-    return [{ code: "agents_draining", message: "all agents seen have been told to claim no more" }];
+    const message =
+      "all agents seen have been told to claim no more, or are held back while instances are given up";
+    return [{ code: "agents_draining", message }];
   }
   const banned = (agent: WaitingAgent) => front.bans.some(({ machineId }) => machineId === agent.machineId);
   const tooOld = (agent: WaitingAgent) => front.managed && !agent.knowsManaged;
   const open = claiming.filter((agent) => !banned(agent) && !tooOld(agent));
   if (open.length > 0) {
     if (open.some(({ state }) => state !== "busy")) return [];
-    return [{ code: "agents_busy", message: "all agents that may have the next job run others" }];
+    const leaving = agents.length - claiming.length;
+    const others = leaving === 0 ? "" : `; ${leaving} more may claim nothing just now`;
+    return [{ code: "agents_busy", message: `all agents that may have the next job run others${others}` }];
   }
   const reasons: Reason[] = [];
   if (claiming.some(banned)) {

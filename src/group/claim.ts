@@ -112,7 +112,7 @@ export function isHeld(
   { hold, rows, ports }: GroupContext,
   agent: { machineId: string; instanceId?: string | null },
 ): boolean {
-  return hold.refuses(agent, () => rows.isBusy(agent.machineId), ports.nowMs());
+  return hold.refuses(agent, () => rows.isBusy(agent), ports.nowMs());
 }
 
 async function repeatClaim(ctx: GroupContext, row: LeaseRow, request: ClaimRequest): Promise<ClaimAnswer> {

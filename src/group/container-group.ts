@@ -96,7 +96,7 @@ export class ContainerGroup extends DurableObject<Env> implements protocol.Group
   }
 
   resumed(key: protocol.GroupKey, available: number) {
-    return this.#engine.resumed(key, available);
+    return this.#engine.resumed(key, available, () => this.#sockets.seen());
   }
 
   status(key: protocol.GroupKey) {

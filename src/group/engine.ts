@@ -149,7 +149,9 @@ export class Engine implements protocol.GroupApi {
     const unnamed = busy.get(null) ?? 0;
     const busyMachineIds = [...busy.keys()].filter((id) => id !== null);
     const earlierStep = earlier === null || earlier.operationId === operationId ? null : earlier.step;
-    return { ok: true, busyMachineIds, unnamed, step: earlierStep };
+    const lastGrantMs = rows.lastGrantMs();
+    const lastGrantMsAgo = lastGrantMs === null ? null : nowMs - lastGrantMs;
+    return { ok: true, busyMachineIds, unnamed, lastGrantMsAgo, step: earlierStep };
   }
 
   async grantHold(_key: protocol.GroupKey): Promise<protocol.HoldNow | null> {
@@ -187,9 +189,15 @@ export class Engine implements protocol.GroupApi {
     this.#ctx.head.invalidate();
   }
 
-  async resumed(_key: protocol.GroupKey, available: number): Promise<void> {
+  async resumed(
+    key: protocol.GroupKey,
+    available: number,
+    sockets: () => protocol.SocketSeen[] = () => [],
+  ): Promise<protocol.AddedAnswer> {
     this.#ctx.head.invalidate();
-    if (available > 0) this.#ports.agents?.wake(available);
+    if (available === 0) return { unattended: false };
+    this.#ports.agents?.wake(available);
+    return { unattended: await this.#isUnattended(key, this.#ports.nowMs(), sockets) };
   }
 
   /** `sockets`: those that the object keeps, if any. */

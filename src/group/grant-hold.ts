@@ -69,8 +69,8 @@ export class GrantHold {
     const isDoomed = this.#held.doomed.some(
       ({ machineId, instanceId, untilMs }) =>
         untilMs > nowMs &&
-        machineId === agent.machineId &&
-        (agent.instanceId == null || agent.instanceId === instanceId),
+        // An instance may have come to its node only since Salad has chosen it.
+        (agent.instanceId == null ? machineId === agent.machineId : instanceId === agent.instanceId),
     );
     return isDoomed || (this.choosing(nowMs) !== null && !holdsLease());
   }

@@ -71,9 +71,20 @@ export class LeaseRows {
     return new Map(records.map(({ machine_id, n }) => [machine_id as string | null, n as number]));
   }
 
-  /** Whether that machine has a row of any phase. */
-  isBusy(machineId: string): boolean {
-    return this.#sql.exec("SELECT 1 FROM leases WHERE machine_id = ? LIMIT 1", machineId).length > 0;
+  /** When the newest of all rows was granted; null: there is none. */
+  lastGrantMs(): number | null {
+    const [row] = this.#sql.exec("SELECT MAX(granted_ms) AS last FROM leases");
+    return (row?.last as number | null | undefined) ?? null;
+  }
+
+  /** Whether it surely holds a lease. Another instance on the same machine is another; who names none may be any. */
+  isBusy({ machineId, instanceId = null }: { machineId: string; instanceId?: string | null }): boolean {
+    const found = this.#sql.exec(
+      "SELECT 1 FROM leases WHERE machine_id = ?1 AND (?2 IS NULL OR instance_id = ?2) LIMIT 1",
+      machineId,
+      instanceId,
+    );
+    return found.length > 0;
   }
 
   countHeld(): number {

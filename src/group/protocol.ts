@@ -181,15 +181,21 @@ export interface HoldNow {
 export type HoldAnswer =
   /**
    * `busyMachineIds`: those with a lease, or with a claim or an end that D1 has not confirmed yet. `unnamed`: such leases whose machine is not known.
-   * `step`: an earlier step's, whose outcome nobody has seen yet; the hold goes on for it. Null: there is none.
+   * `lastGrantMsAgo`: since the newest of these leases was granted; null: there is none. `step`: an earlier step's, whose outcome nobody has seen yet; the hold goes on for it. Null: there is none.
    */
-  | { ok: true; busyMachineIds: string[]; unnamed: number; step: AskedStep | null }
+  | {
+      ok: true;
+      busyMachineIds: string[];
+      unnamed: number;
+      lastGrantMsAgo: number | null;
+      step: AskedStep | null;
+    }
   /** There was a step to be told, and the hold is not that operation's any more. */
   | { ok: false };
 
-/** What became of jobs that were added. */
+/** What became of jobs that were added, or that may be handed out again. */
 export interface AddedAnswer {
-  /** No agent that could take them was heard of lately. Told once in a while only. */
+  /** No agent that could take them was heard of lately. Of submissions told once in a while only. */
   unattended: boolean;
 }
 
@@ -223,7 +229,7 @@ export interface GroupApi {
   /** D1 hands out nothing of this group from now on. A hint, as is the next: the claim's fence decides. */
   paused(key: GroupKey): Promise<void>;
   /** It does again: so many jobs could be handed out, wakes as many agents. */
-  resumed(key: GroupKey, available: number): Promise<void>;
+  resumed(key: GroupKey, available: number): Promise<AddedAnswer>;
   /** Who is there. Writes nothing, asks D1 nothing. */
   status(key: GroupKey): Promise<GroupNow>;
   /**

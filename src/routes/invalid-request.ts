@@ -31,7 +31,14 @@ export function invalidRequest(error: ZodError): ApiError {
   const [first, ...rest] = issue.path;
   // Only a batch is an array at the top.
   const index = typeof first === "number" ? first : undefined;
-  const field = fieldOf(index === undefined ? issue.path : rest);
+  const path = index === undefined ? issue.path : rest;
+  if (issue.code === "unrecognized_keys") {
+    return new ApiError("invalid_request", {
+      problem: "is not known here",
+      field: path.length === 0 ? issue.keys.join(", ") : fieldOf([...path, ...issue.keys.slice(0, 1)]),
+    });
+  }
+  const field = fieldOf(path);
   // A record tells only "invalid key"; what is wrong with the key is one level down.
   const problem = issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
   return new ApiError("invalid_request", {

@@ -35,6 +35,7 @@ export interface SaladInstanceCounts {
 export interface SaladInstance {
   /** Of this run; `SALAD_INSTANCE_ID` in it. */
   id: string;
+  /** Empty: it has no node yet. */
   machineId: string;
   /** `allocating`, `downloading`, `creating`, `running` or `stopping`, and what Salad may add. */
   state: string;
@@ -94,14 +95,15 @@ const GroupList = z.object({ items: z.array(Group).max(1000) });
 const Instance = z
   .object({
     id: z.string().min(1).max(limits.idChars),
-    machine_id: z.string().min(1).max(limits.idChars),
+    // Documented as always there; but what has no node yet can have none.
+    machine_id: z.string().max(limits.idChars).nullish(),
     state: z.string().max(limits.nameChars),
     deletion_cost: z.int().nullish(),
   })
   .transform(
     ({ id, machine_id, state, deletion_cost }): SaladInstance => ({
       id,
-      machineId: machine_id,
+      machineId: machine_id ?? "",
       state,
       deletionCost: deletion_cost ?? null,
     }),
@@ -157,7 +159,10 @@ export async function listInstances(
   const path = groupPath(place);
   if (path === null) return noSuchName;
   const answer = await getFromSalad(salad, `${path}/instances`, InstanceList);
-  return answer.ok ? { ok: true, value: answer.value.instances } : answer;
+  if (!answer.ok) return answer;
+  // Instances are counted.
+  const byId = new Map(answer.value.instances.map((instance) => [instance.id, instance]));
+  return { ok: true, value: [...byId.values()] };
 }
 
 /** Of all that a PATCH may change, replicas alone restart nothing. */

@@ -5,6 +5,7 @@ import { type NewScalingEvent, recordEvent } from "../db/scaling/events.ts";
 import type { Statement } from "../db/statement.ts";
 import type { GroupKey } from "../group/protocol.ts";
 import type { Looked, Queue } from "./look.ts";
+import type { ScalingPorts } from "./ports.ts";
 
 export interface Decision extends Omit<NewScalingEvent, keyof GroupKey> {
   /** Salad was asked and did not answer, or was not asked at all, for want of requests. Not part of the history. */
@@ -13,7 +14,10 @@ export interface Decision extends Omit<NewScalingEvent, keyof GroupKey> {
 
 export function inputsOf({ rule, ended }: Queue, looked: Looked): ScalingInputs {
   const { pending, running, min_replicas, max_replicas, jobs_per_replica } = rule;
-  const known = { pending, running, ended, min_replicas, max_replicas, jobs_per_replica };
+  const known = {
+    ...{ pending, running, ended, min_replicas, max_replicas, jobs_per_replica },
+    ...(rule.queue_paused === 1 ? { queue_paused: true } : {}),
+  };
   if (looked.kind !== "seen") return known;
   const { group, facts } = looked;
   return {
@@ -24,6 +28,18 @@ export function inputsOf({ rule, ended }: Queue, looked: Looked): ScalingInputs 
     ...(facts.quotaReplicas === null ? {} : { quota_replicas: facts.quotaReplicas }),
     ...(facts.busyNodes === null ? {} : { busy_nodes: facts.busyNodes }),
   };
+}
+
+/** To the log, before it is written down: that may fail. Nothing of what changed nothing and failed at nothing. */
+export function tell({ log }: ScalingPorts, key: GroupKey, decision: Decision): void {
+  const { atMs: _, inputs, ...told } = decision;
+  if (told.action === "none" && told.error === null) return;
+  log({
+    severity: told.error === null ? "info" : "warning",
+    event: "scaling_step",
+    detail: JSON.stringify({ ...told, ...inputs }),
+    group: key.containerGroupId,
+  });
 }
 
 /** Writes it down, in one transaction with what goes with it. What changed nothing and failed at nothing is not written. */

@@ -8,12 +8,17 @@ import {
   type RequestBudget,
   type RequestKind,
   refuseRequest,
+  routes,
+  submissionsOfOne,
   takeRequest,
 } from "../domain/request-budget.ts";
-import type { BudgetPort, RoundsPort, TurnsPort } from "./ports.ts";
+import type { BudgetPort, RoundsPort, RouteBudgetPort, SubmissionsPort, TurnsPort } from "./ports.ts";
 
 /** Twice what a decision takes at most: Salad's answers come within 10 s or not at all. */
 export const turnMs = 120_000;
+
+/** Users whose submissions are remembered: some 100 bytes each. */
+const mostUsers = 10_000;
 
 /** A Durable Object's `storage.kv`, or a map. */
 export interface DeskStore {
@@ -27,9 +32,11 @@ interface Turn {
   untilMs: number;
 }
 
-export class Desk implements BudgetPort, TurnsPort, RoundsPort {
+export class Desk implements BudgetPort, RouteBudgetPort, SubmissionsPort, TurnsPort, RoundsPort {
   readonly #store: DeskStore;
   readonly #nowMs: () => number;
+  /** By user. In memory: what an evicted object forgets is a minute's worth. */
+  readonly #submissions = new Map<string, RequestBudget>();
 
   constructor(store: DeskStore, nowMs: () => number) {
     this.#store = store;
@@ -40,6 +47,27 @@ export class Desk implements BudgetPort, TurnsPort, RoundsPort {
     const taken = takeRequest(this.#budget(), what, this.#nowMs());
     if (!taken.ok) return taken;
     this.#store.put(budgetName, taken.budget);
+    return { ok: true };
+  }
+
+  async mayLookFor(userId: string): Promise<boolean> {
+    const nowMs = this.#nowMs();
+    const budget = this.#submissions.get(userId) ?? newBudget(nowMs, submissionsOfOne);
+    const taken = takeRequest(budget, "act", nowMs, submissionsOfOne);
+    if (!taken.ok) return false;
+    if (this.#submissions.size >= mostUsers) this.#submissions.clear();
+    this.#submissions.set(userId, taken.budget);
+    return true;
+  }
+
+  async takeForRoute(): Promise<{ ok: true } | { ok: false; waitMs: number }> {
+    const left = await this.take("ask");
+    if (left.ok) return left;
+    const nowMs = this.#nowMs();
+    const budget = (this.#store.get(routesName) as RequestBudget | undefined) ?? newBudget(nowMs, routes);
+    const taken = takeRequest(budget, "act", nowMs, routes);
+    if (!taken.ok) return { ok: false, waitMs: Math.min(left.waitMs, taken.waitMs) };
+    this.#store.put(routesName, taken.budget);
     return { ok: true };
   }
 
@@ -55,8 +83,10 @@ export class Desk implements BudgetPort, TurnsPort, RoundsPort {
     return true;
   }
 
-  async endTurn(name: string, operationId: string): Promise<void> {
-    if (this.#turn(name)?.operationId === operationId) this.#store.delete(turnName(name));
+  async endTurn(name: string, operationId: string, restMs = 0): Promise<void> {
+    if (this.#turn(name)?.operationId !== operationId) return;
+    if (restMs === 0) this.#store.delete(turnName(name));
+    else this.#store.put(turnName(name), { operationId: "", untilMs: this.#nowMs() + restMs } satisfies Turn);
   }
 
   async lastRule(): Promise<RuleKey | null> {
@@ -78,5 +108,6 @@ export class Desk implements BudgetPort, TurnsPort, RoundsPort {
 }
 
 const budgetName = "budget";
+const routesName = "budget of the routes";
 const lastRuleName = "last rule";
 const turnName = (name: string) => `turn ${name}`;

@@ -3,32 +3,50 @@ import { limits, type ScalingTrigger } from "../contract/index.ts";
 import type { HoldRecord } from "../db/scaling/holds.ts";
 import type { QueueRecord } from "../db/scaling/queues.ts";
 import { deleteRule } from "../db/scaling/rules.ts";
+import { revertStep } from "../db/scaling/steps.ts";
 import { isAtRest } from "../domain/scaling.ts";
 import type { HoldNow } from "../group/protocol.ts";
 import type { SaladGroup } from "../salad/client.ts";
-import { type Decision, keep } from "./decision.ts";
+import { type Decision, keep, tell } from "./decision.ts";
+import { turnMs } from "./desk.ts";
 import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { isDownwards, proposal, unchanged } from "./proposal.ts";
 import { reallocateBad } from "./reallocate.ts";
-import { settle } from "./settle.ts";
+import { settle, underWayMs } from "./settle.ts";
 import { settlingOf, stepDown, stepUp, type Turn } from "./step.ts";
 
+interface HeldTurn {
+  operationId: string;
+  /** Whether nobody else has had it since; then it is ours for its whole length from now on. */
+  keep(): Promise<boolean>;
+  /** A change that was asked of Salad may come about yet: nobody gets the turn before that is clear. */
+  isOpen: boolean;
+}
+
 /** Null: somebody else has the turn. */
-export async function inTurn<T>(
-  { turns, operationId }: ScalingPorts,
+async function inTurn<T>(
+  { turns, operationId, nowMs }: ScalingPorts,
   rule: Parameters<typeof placeOf>[0],
-  work: (operationId: string, keepTurn: () => Promise<boolean>) => Promise<T>,
+  work: (held: HeldTurn) => Promise<T>,
 ): Promise<T | null> {
   const { organization, project, group } = placeOf(rule);
   const name = JSON.stringify([organization, project, group]);
   const operation = operationId();
-  const takeTurn = () => turns.takeTurn(name, operation);
-  if (!(await takeTurn())) return null;
+  let oursUntilMs = Number.POSITIVE_INFINITY;
+  const keep = async () => {
+    const askedMs = nowMs();
+    // Another may have taken it, decided, and given it back.
+    if (askedMs >= oursUntilMs || !(await turns.takeTurn(name, operation))) return false;
+    oursUntilMs = askedMs + turnMs;
+    return true;
+  };
+  if (!(await keep())) return null;
+  const held: HeldTurn = { operationId: operation, keep, isOpen: false };
   try {
-    return await work(operation, takeTurn);
+    return await work(held);
   } finally {
-    await turns.endTurn(name, operation);
+    await turns.endTurn(name, operation, held.isOpen ? underWayMs : 0);
   }
 }
 
@@ -40,53 +58,65 @@ export async function decideInTurn(
 ): Promise<Decision> {
   const { d1, nowMs } = ports;
   const key = keyOf(rule);
-  const decided = await inTurn(ports, rule, async (operationId, keepTurn) => {
+  const decided = await inTurn(ports, rule, async (held) => {
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null) return { ...unchanged(proposed), reason: "the rule was removed" };
     const looked = await look(salad, queue, nowMs());
     const current = proposal(queue, looked, trigger, nowMs());
     if (looked.kind !== "seen") {
       const goes = looked.kind === "gone" ? [deleteRule(key.userId, key.containerGroupId)] : [];
+      tell(ports, key, current);
       await keep(d1, key, current, goes);
       return current;
     }
-    const turn: Turn = { ports, salad, group: ports.group(key), operationId, queue };
-    const hold = queue.rule.hold_begun === null ? null : await turn.group.grantHold(key);
+    const turn: Turn = { ports, salad, group: ports.group(key), operationId: held.operationId, queue };
+    const begunMs = queue.rule.hold_begun;
+    const hold = begunMs === null ? null : await turn.group.grantHold(key);
+    // Whoever began that step died before he asked Salad: no cooldown follows. It was due, so that of the step before is over.
+    if (begunMs !== null && hold?.step === null) {
+      await d1.batch([revertStep({ ...queue.rule, scaled_down: null }, "down", begunMs)]);
+    }
     // Before any start: who is there now goes, and who comes then stays.
     const rests = isAtRest(looked.group.status);
     if (hold !== null && rests) await settle(settlingOf(turn), hold, 0);
     const isDown = isDownwards(looked.choice.step);
-    if (looked.choice.step === "none" || (isDown && trigger === "submission")) {
+    // Else the hold would be renewed by each step that Salad does not carry out, and idle nodes would get no job meanwhile.
+    const isUnclear = looked.choice.step === "scale_down" && (hold?.step ?? null) !== null;
+    if (looked.choice.step === "none" || (isDown && trigger === "submission") || isUnclear) {
       if (hold !== null && !rests) await settle(settlingOf(turn), hold, looked.group.replicas);
-      if (mayExchange(looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
-      return unchanged(current);
+      if (mayExchange(queue.rule, looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
+      return isUnclear ? { ...unchanged(current), reason: unclearStep } : unchanged(current);
     }
     const { facts, choice } = looked;
     const act = isDown ? stepDown : stepUp;
-    const { beside, busyNodes, made, ...outcome } = await act({
+    const { beside, busyNodes, made, isOpen, ...outcome } = await act({
       ...turn,
-      ...{ keepTurn, salads: looked.group, facts, choice },
+      ...{ keepTurn: held.keep, salads: looked.group, facts, choice },
     });
+    held.isOpen = isOpen ?? false;
     const decision: Decision = {
       ...current,
       ...outcome,
       inputs: { ...current.inputs, ...(busyNodes === undefined ? {} : { busy_nodes: busyNodes }) },
     };
+    tell(ports, key, decision);
     await keep(d1, key, decision, beside);
     if (made) await settle(settlingOf(turn), made, made.step?.replicas ?? 0);
     // Those whom an earlier step was about to take may be kept now.
-    const { replicasAfter, error } = outcome;
-    const isUp = !isDown && error === null && replicasAfter !== null;
-    if (isUp && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasAfter);
-    if (!isDown && mayExchange(looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
+    const replicasNow = outcome.replicasAfter ?? looked.group.replicas;
+    if (!isDown && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasNow);
+    if (!isDown && mayExchange(queue.rule, looked.group, trigger))
+      await reallocateBad(ports, salad, queue, trigger);
     return decision;
   });
   return decided ?? { ...unchanged(proposed), reason: "another decision on this group is being made" };
 }
 
-/** Whether there may be machines to exchange. Who submits a job waits for none. */
-export const mayExchange = ({ status, replicas }: SaladGroup, trigger: ScalingTrigger) =>
-  trigger !== "submission" && !isAtRest(status) && replicas > 0;
+const unclearStep = "until this look it was not clear what became of the last step down";
+
+/** Whether there may be machines to exchange. Who submits a job waits for none, and of a paused rule nothing is changed. */
+export const mayExchange = (rule: QueueRecord, { status, replicas }: SaladGroup, trigger: ScalingTrigger) =>
+  rule.paused === 0 && trigger !== "submission" && !isAtRest(status) && replicas > 0;
 
 /** A step down whose rule was paused or removed since: who stays may claim again all the same. */
 export async function settleWithoutRule(

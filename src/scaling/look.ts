@@ -94,8 +94,9 @@ function factsOf({ rule, ended }: Queue, group: SaladGroup, nowMs: number): Scal
       paused: rule.paused === 1,
       scaledUpMs: rule.scaled_up,
       scaledDownMs: rule.scaled_down,
+      createdMs: rule.created,
     },
-    jobs: { pending: rule.pending, running: rule.running, ended },
+    jobs: { pending: rule.pending, running: rule.running, ended, arePaused: rule.queue_paused === 1 },
     group: { status: group.status, replicas: group.replicas },
     busyNodes: null,
     quotaReplicas: null,
@@ -115,6 +116,6 @@ export function why(refusal: SaladRefusal): string {
     case "unavailable":
       if (refusal === budgetSpent) return `SaladCloud was not asked: ${said}`;
       if (status === 429) return "SaladCloud takes no more requests just now (429)";
-      return `SaladCloud did not answer: ${said}`;
+      return `SaladCloud gave no answer to go by: ${said}`;
   }
 }

@@ -5,6 +5,7 @@ import type { RuleKey } from "../db/scaling/rules.ts";
 import type { Decision } from "./decision.ts";
 import type { Queue } from "./look.ts";
 import type { ScalingPorts } from "./ports.ts";
+import { Silence } from "./silence.ts";
 
 /** Of one pass: far more than the requests of a minute suffice for. */
 const mostRules = 500;
@@ -13,8 +14,6 @@ const mostHolds = 100;
 const lanes = 4;
 /** No rule is begun later; the next pass begins after a minute. */
 const passMs = 45_000;
-/** So many in a row without an answer: it is Salad's API that is down, and each further rule would wait for it in vain. */
-const deafAnswers = 6;
 
 export interface PassReport {
   /** That were read: 500 at most, and the next ones in the next minute. */
@@ -42,14 +41,22 @@ export async function passOver(ports: ScalingPorts, work: PassWork): Promise<Pas
   /** The next pass goes on after the last rule before which none was left over. */
   let begun = 0;
   let firstLeft = Number.POSITIVE_INFINITY;
+  /** Left out since Salad does not answer for its organization: the next pass begins with it, if no other is left over. */
+  let firstSilent = Number.POSITIVE_INFINITY;
   // Holds first: agents wait for them, and they are few.
   const waiting = [
     ...holds.map((hold) => ({
       group: hold.container_group_id,
+      organization: hold.org_name,
+      leave: () => {},
       begin: async () => ({ ...(await work.settle(hold, untilMs)), action: "none", error: null }),
     })),
     ...queues.map((queue, at) => ({
       group: queue.rule.container_group_id,
+      organization: queue.rule.org_name,
+      leave: () => {
+        firstSilent = Math.min(firstSilent, at);
+      },
       begin: async () => {
         begun = at + 1;
         const decision = await work.decide(queue, untilMs);
@@ -58,19 +65,26 @@ export async function passOver(ports: ScalingPorts, work: PassWork): Promise<Pas
       },
     })),
   ];
-  let deaf = 0;
+  const silence = new Silence();
   const lane = async () => {
     for (;;) {
-      if (deaf >= deafAnswers || nowMs() >= untilMs) return;
+      if (silence.isEverywhere() || nowMs() >= untilMs) return;
       const next = waiting.shift();
       if (!next) return;
+      const { organization } = next;
+      if (silence.isOf(organization)) {
+        report.left++;
+        next.leave();
+        continue;
+      }
       try {
         const { action, error, trouble } = await next.begin();
         if (error !== null) report.failed++;
         else if (trouble === "untried") report.left++;
         else if (action !== "none") report.steps++;
         // Whatever else Salad said, it said something.
-        deaf = trouble === "unanswered" ? deaf + 1 : 0;
+        if (trouble === "unanswered") silence.missed(organization);
+        else silence.answered(organization);
       } catch (failure) {
         report.failed++;
         log({ severity: "error", event: "scaling_failed", detail: String(failure), group: next.group });
@@ -78,11 +92,12 @@ export async function passOver(ports: ScalingPorts, work: PassWork): Promise<Pas
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
+  const isCutOff = waiting.length > 0 || firstLeft < Number.POSITIVE_INFINITY;
   report.left += waiting.length;
   const isWhole = areAll && report.left === 0;
   // An idle deployment writes nothing.
   if (!isWhole || last !== null) {
-    const done = queues[Math.min(begun, firstLeft) - 1]?.rule;
+    const done = queues[Math.min(begun, isCutOff ? firstLeft : firstSilent) - 1]?.rule;
     await rounds.keepLastRule(isWhole ? null : done ? ruleKeyOf(done) : last);
   }
   if (report.failed > 0 || report.left > 0) {

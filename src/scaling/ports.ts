@@ -29,12 +29,24 @@ export interface BudgetPort {
   exhausted(): Promise<void>;
 }
 
+/** The same requests, for routes that ask with the deployment's key. */
+export interface RouteBudgetPort {
+  /** Takes one, of those that the autoscaler leaves to people or else of a few that it never takes; or tells after how long there may be one. */
+  takeForRoute(): Promise<{ ok: true } | { ok: false; waitMs: number }>;
+}
+
+/** Whose submissions are looked after at once. */
+export interface SubmissionsPort {
+  /** Whether a submission of that user's is reason enough to look now; else the minute's look is soon enough. */
+  mayLookFor(userId: string): Promise<boolean>;
+}
+
 /** One decision at a time on a group of SaladCloud. */
 export interface TurnsPort {
   /** Whether it is ours, until `endTurn` or for `turnMs`; again by the same operation: still. */
   takeTurn(name: string, operationId: string): Promise<boolean>;
-  /** Of another's turn: nothing. */
-  endTurn(name: string, operationId: string): Promise<void>;
+  /** Of another's turn: nothing. `restMs`: nobody gets it for so long (default 0). */
+  endTurn(name: string, operationId: string, restMs?: number): Promise<void>;
 }
 
 /** Where the last pass came to its end for want of time or requests: the next one goes on from there. */
@@ -67,6 +79,8 @@ export interface ScalingPorts {
   /** Null: this deployment has no key (SALAD_API_KEY), and scales nothing. */
   salad: SaladPort | null;
   budget: BudgetPort;
+  /** Absent: everybody's. */
+  submissions?: SubmissionsPort;
   turns: TurnsPort;
   rounds: RoundsPort;
   group(key: GroupKey): ScalingGroup;

@@ -29,11 +29,19 @@ export function proposal(queue: Queue, looked: Looked, trigger: ScalingTrigger, 
     case "gone":
       return { ...base, action: "remove_rule", reason: looked.why };
     case "seen": {
-      const { step, wanted, replicas, reason } = looked.choice;
+      const { step, wanted, replicas, isShort, reason } = looked.choice;
       const replicasBefore = isAtRest(looked.facts.group.status) ? 0 : looked.group.replicas;
       const replicasAfter = step === "none" ? null : replicas;
-      // Nothing that is asked of it would help, and somebody waits.
-      const isStuck = looked.facts.group.status === "failed" && wanted > 0 && !looked.facts.rule.paused;
+      // Nothing that is asked of SaladCloud would help, and somebody waits.
+      const { rule, group } = looked.facts;
+      const stuck =
+        step !== "none" || rule.paused
+          ? null
+          : group.status === "failed" && wanted > 0
+            ? reason
+            : isShort
+              ? "the organization's quota leaves fewer replicas than the queue asks for; stopped groups use theirs up, too"
+              : null;
       return {
         ...base,
         action: step,
@@ -41,7 +49,7 @@ export function proposal(queue: Queue, looked: Looked, trigger: ScalingTrigger, 
         replicasBefore,
         replicasAfter,
         reason,
-        error: isStuck ? reason : null,
+        error: stuck,
       };
     }
   }

@@ -3,7 +3,7 @@
  * the instance. Which those are, and how many in a day, the object of the group decides.
  */
 import type { ScalingTrigger } from "../contract/index.ts";
-import { keep } from "./decision.ts";
+import { type Decision, keep, tell } from "./decision.ts";
 import { keyOf, placeOf, type Queue, why } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 
@@ -11,11 +11,12 @@ import type { SaladPort, ScalingPorts } from "./ports.ts";
 const mostAtOnce = 3;
 
 export async function reallocateBad(
-  { d1, group, nowMs }: ScalingPorts,
+  ports: ScalingPorts,
   salad: SaladPort,
   { rule }: Queue,
   trigger: ScalingTrigger,
 ): Promise<void> {
+  const { d1, group, nowMs } = ports;
   const key = keyOf(rule);
   const machines = group(key);
   const bad = await machines.badMachines(key);
@@ -24,12 +25,13 @@ export async function reallocateBad(
   if (!listed.ok) return;
   for (const { machineId, reason } of bad.slice(0, mostAtOnce)) {
     const instance = listed.value.find((one) => one.machineId === machineId && one.state !== "stopping");
-    // It has gone by itself.
     const answer = instance ? await salad.reallocate(placeOf(rule), instance.id) : null;
-    const isGone = answer === null || answer.ok || answer.status === 404;
-    if (isGone) await machines.reallocated(key, machineId);
-    if (answer === null) continue;
-    await keep(d1, key, {
+    // By Salad's word: a gateway's 404 says nothing of it.
+    const hasGone = answer === null || (!answer.ok && answer.reason === "refused" && answer.status === 404);
+    if (hasGone || answer.ok) await machines.reallocated(key, machineId);
+    // By itself.
+    if (hasGone) continue;
+    const decision: Decision = {
       atMs: nowMs(),
       trigger,
       action: "reallocate",
@@ -38,7 +40,11 @@ export async function reallocateBad(
       replicasBefore: null,
       replicasAfter: null,
       reason,
-      error: isGone ? null : why(answer),
-    });
+      error: answer.ok ? null : why(answer),
+    };
+    tell(ports, key, decision);
+    await keep(d1, key, decision);
+    // The others would be refused as well.
+    if (!answer.ok && answer.status === 429) return;
   }
 }

@@ -2,10 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import type { RuleKey } from "../db/scaling/rules.ts";
 import type { RequestKind } from "../domain/request-budget.ts";
 import { Desk } from "./desk.ts";
-import type { BudgetPort, RoundsPort, TurnsPort } from "./ports.ts";
+import type { BudgetPort, RoundsPort, RouteBudgetPort, SubmissionsPort, TurnsPort } from "./ports.ts";
+
+type DeskPort = BudgetPort & RouteBudgetPort & SubmissionsPort & TurnsPort & RoundsPort;
 
 /** The desk as a Durable Object: one of a deployment, which has one key. */
-export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPort, RoundsPort {
+export class SaladDesk extends DurableObject<Env> implements DeskPort {
   readonly #desk: Desk;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -25,6 +27,14 @@ export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPo
     return this.#desk.take(what);
   }
 
+  mayLookFor(userId: string) {
+    return this.#desk.mayLookFor(userId);
+  }
+
+  takeForRoute() {
+    return this.#desk.takeForRoute();
+  }
+
   exhausted() {
     return this.#desk.exhausted();
   }
@@ -33,8 +43,8 @@ export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPo
     return this.#desk.takeTurn(name, operationId);
   }
 
-  endTurn(name: string, operationId: string) {
-    return this.#desk.endTurn(name, operationId);
+  endTurn(name: string, operationId: string, restMs?: number) {
+    return this.#desk.endTurn(name, operationId, restMs);
   }
 
   lastRule() {
@@ -47,7 +57,7 @@ export class SaladDesk extends DurableObject<Env> implements BudgetPort, TurnsPo
 }
 
 /** The desk of this deployment. */
-export function deskOf(desks: Env["SALAD_DESK"]): BudgetPort & TurnsPort & RoundsPort {
+export function deskOf(desks: Env["SALAD_DESK"]): DeskPort {
   const stub: unknown = desks.getByName("deployment");
-  return stub as BudgetPort & TurnsPort & RoundsPort;
+  return stub as DeskPort;
 }

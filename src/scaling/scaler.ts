@@ -58,9 +58,11 @@ export class Scaler {
   }
 
   async #lookAfterSubmission(key: GroupKey): Promise<Decision | null> {
-    const { d1, nowMs } = this.#ports;
+    const { d1, nowMs, submissions } = this.#ports;
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null || queue.rule.paused === 1) return null;
+    // Else one user with many groups could take all the requests that the others' looks need.
+    if (submissions && !(await submissions.mayLookFor(key.userId))) return null;
     return await this.#decide(queue, "submission", nowMs() + afterAnswerMs);
   }
 
@@ -88,34 +90,22 @@ export class Scaler {
   }
 
   async #decide(queue: Queue, trigger: ScalingTrigger, untilMs: number): Promise<Decision> {
-    const { d1, nowMs, log, group } = this.#ports;
+    const { d1, nowMs, group } = this.#ports;
     const key = keyOf(queue.rule);
     const looked = await look(this.#salad(trigger === "person" ? "ask" : "look", untilMs), queue, nowMs());
     const proposed = proposal(queue, looked, trigger, nowMs());
-    if (proposed.error !== null || looked.kind === "unknown") {
-      await keep(d1, key, proposed);
-      return proposed;
-    }
+    if (proposed.error !== null) await keep(d1, key, proposed);
+    if (looked.kind === "unknown") return proposed;
     // Who submits a job wants no instance taken away.
     if (trigger === "submission" && isDownwards(proposed.action)) return unchanged(proposed);
     const hold = await this.#openHold(queue.rule, queue.rule.hold_begun);
-    const isRunning = looked.kind === "seen" && queue.rule.paused === 0 && mayExchange(looked.group, trigger);
+    const isRunning = looked.kind === "seen" && mayExchange(queue.rule, looked.group, trigger);
     const hasBad = isRunning && (await group(key).badMachines(key)).length > 0;
     if (proposed.action === "none" && hold === null && !hasBad) return proposed;
 
-    const decision = await decideInTurn(this.#ports, this.#salad("act", untilMs), proposed, {
+    return await decideInTurn(this.#ports, this.#salad("act", untilMs), proposed, {
       ...{ rule: queue.rule, trigger },
     });
-    if (decision.action !== "none" || decision.error !== null) {
-      const { atMs: _, inputs, ...told } = decision;
-      log({
-        severity: decision.error === null ? "info" : "warning",
-        event: "scaling_step",
-        detail: JSON.stringify({ ...told, ...inputs }),
-        group: key.containerGroupId,
-      });
-    }
-    return decision;
   }
 
   async #settleWithoutRule(record: HoldRecord, untilMs: number): Promise<Pick<Decision, "trouble">> {

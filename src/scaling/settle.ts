@@ -5,8 +5,8 @@ import type { SaladPort, ScalingGroup } from "./ports.ts";
 
 /** How long Salad may take to end the instances that it takes away; those are given no job until then. */
 export const settlingMs = 15 * 60_000;
-/** A request that nobody answered may still be carried out for so long. */
-const underWayMs = 30_000;
+/** What was asked of Salad, answered or not, may still come about for so long. */
+export const underWayMs = 30_000;
 
 export interface Settling {
   salad: SaladPort;

@@ -26,6 +26,9 @@ export interface Turn {
   queue: Queue;
 }
 
+/** By then an agent that can has raised its deletion cost for its new job. */
+const raisedMs = 15_000;
+
 /** What a step works with. */
 export interface Standing extends Turn {
   salads: SaladGroup;
@@ -44,6 +47,8 @@ export interface Outcome {
   replicasAfter: number | null;
   reason: string;
   error: string | null;
+  /** Salad was asked for a change, and nobody knows whether it will come about. */
+  isOpen?: boolean;
   trouble?: NonNullable<Decision["trouble"]>;
   /** To be written with the decision. */
   beside: Statement[];
@@ -63,12 +68,18 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
   const begun = await begin(standing, "up");
   if (begun === null) return overtaken(outcome);
   const revert = revertStep(queue.rule, "up", begun);
-  const failed = (answer: Refused): Outcome => ({
-    ...outcome,
-    replicasAfter: null,
-    error: why(answer),
-    beside: mayBeMade(answer) ? [] : [revert],
-  });
+  // Another may have asked for more meanwhile: our number would take instances away, busy or not.
+  if (!(await standing.keepTurn())) return { ...overtaken(outcome), beside: [revert] };
+  const failed = (answer: Refused): Outcome =>
+    answer === budgetSpent
+      ? untried(outcome, [revert])
+      : {
+          ...outcome,
+          replicasAfter: null,
+          error: why(answer),
+          isOpen: mayBeMade(answer),
+          beside: mayBeMade(answer) ? [] : [revert],
+        };
 
   let late = false;
   if (salads.replicas !== replicas) {
@@ -79,19 +90,25 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
     );
     // Whether a stopped group takes a PATCH is not documented: then after its start.
     late = step === "start" && !set.ok && set.reason === "rejected" && set.status === 400;
-    if (!set.ok && set === budgetSpent) return untried(outcome, [revert]);
     if (!set.ok && !late) return failed(set);
   }
   if (step === "start") {
+    // Slow answers add up: somebody else may decide by now, who begins with a look.
+    if (!(await standing.keepTurn())) return { ...overtaken(outcome), beside: [revert] };
     const started = await mend(standing, await salad.startGroup(place), (now) => !isAtRest(now.status));
     if (!started.ok) return failed(started);
+    // Fewer are not asked for here: those who have come may have jobs by now. That is a step down, with all that it takes.
+    if (late && replicas < salads.replicas) return { ...outcome, replicasAfter: salads.replicas, beside: [] };
     if (late) {
       const set = await mend(
         standing,
         await salad.setReplicas(place, replicas),
         (now) => now.replicas === replicas,
       );
-      if (!set.ok) return { ...failed(set), replicasAfter: salads.replicas, beside: [] };
+      if (!set.ok) {
+        const told = { error: why(set), isOpen: mayBeMade(set) };
+        return { ...outcome, ...told, replicasAfter: salads.replicas, beside: [] };
+      }
     }
   }
   return { ...outcome, beside: [] };
@@ -122,11 +139,17 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
     return untried({ ...outcome, action: step, error: null });
   }
   if (!listed.ok) return await giveUp(why(listed));
-  const before = listed.value.filter(staysUp);
+  const before = listed.value.filter(staysUp).map(costed(listed.value));
+  const isBlind = before.every(({ deletionCost }) => deletionCost === null);
+  if (step === "scale_down" && isBlind && (held.lastGrantMsAgo ?? raisedMs) < raisedMs) {
+    await release();
+    const reason = `${outcome.reason}; a job has just begun, and SaladCloud does not tell whether its node is marked busy`;
+    return { ...outcome, action: "none", reason, error: null, beside: [] };
+  }
   const target = step === "stop" ? 0 : spare(before, busy, replicas);
   if (step === "scale_down" && target >= salads.replicas) {
     return await giveUp(
-      "the deletion costs of busy instances are no higher than those of idle ones: SaladCloud could take them",
+      "the deletion costs of busy instances are no higher than those of idle ones, so SaladCloud could take them; an agent raises its own over its node's metadata service: do these reach theirs?",
     );
   }
 
@@ -153,7 +176,7 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
     return { ...outcome, action: step, replicasAfter: target, error: null, beside: [], made };
   }
   // Asked and not answered: it may come about yet. The hold stays, and the next passes see what became of it.
-  if (mayBeMade(done)) return { ...outcome, action: step, error: why(done), beside: [] };
+  if (mayBeMade(done)) return { ...outcome, action: step, error: why(done), isOpen: true, beside: [] };
   await release();
   if (done === budgetSpent) return untried({ ...outcome, action: step, error: null }, [revert]);
   return { ...outcome, action: step, error: why(done), beside: [revert] };
@@ -167,6 +190,14 @@ export const settlingOf = ({ ports, salad, group, queue }: Turn): Settling => ({
   pending: queue.rule.pending,
   nowMs: ports.nowMs,
 });
+
+/**
+ * Salad documents 0 for a cost that it leaves out. Where it tells none at all, nothing follows from that: they stay unknown.
+ */
+function costed(listed: readonly SaladInstance[]): (instance: SaladInstance) => SaladInstance {
+  const tells = listed.some(({ deletionCost }) => deletionCost !== null);
+  return (instance) => (tells ? { ...instance, deletionCost: instance.deletionCost ?? 0 } : instance);
+}
 
 /**
  * How many instances must stay so that Salad, who takes those of the lowest deletion cost, takes no busy one. A cost that is not told says

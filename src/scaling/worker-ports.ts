@@ -14,6 +14,7 @@ export function scalingPorts(env: Bindings): ScalingPorts {
     d1: d1Port(env.DB),
     salad: apiKey === null ? null : saladPort({ apiUrl, apiKey }),
     budget: desk,
+    submissions: desk,
     turns: desk,
     rounds: desk,
     group: (key) => groupAt(env.GROUPS, key),

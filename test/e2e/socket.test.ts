@@ -91,7 +91,7 @@ it(
     const answer = await fetch(`${api.url}/jobs/${job.id}`, { method: "DELETE", headers });
     expect(answer.status).toBe(202);
     expect(await agent.logged("command ended")).toContain(job.id);
-    await agent.logged("attempt lost");
+    await agent.logged("attempt canceled");
     expect((await client.job(job.id)).status).toBe("canceled");
   },
   testMs,

@@ -1,6 +1,7 @@
 /** Answers that come late or never, refusals that are certain, and rules that change while instances are going. */
 import { describe, expect, test } from "vitest";
 import { updateRule } from "../../src/db/scaling/rules.ts";
+import { writes } from "../engine/world.ts";
 import { status, unanswered } from "./salad.ts";
 import { key, ScalingWorld } from "./world.ts";
 
@@ -86,10 +87,60 @@ describe("an answer that was lost", () => {
     expect(await world.claimAt("m1")).toBeNull();
     // Now it comes about: nobody whom it takes has a job.
     await world.salad.setReplicas({}, 1);
-    world.nowMs += 1_000;
+    world.nowMs += 10_000;
     await world.scaler.evaluate(key, false);
     expect(await world.claimAt("m1")).toBeNull();
     expect(await world.claimAt("m3")).not.toBeNull();
+  });
+
+  test("a request that waited for its turn at Salad's API may come about as long after that", async () => {
+    const world = new ScalingWorld({ min: 1, downCooldown: 900 });
+    world.salad.run(3);
+    world.salad.meanwhile = (call) => {
+      if (call === "setReplicas") world.nowMs += 25_000;
+    };
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+    await world.scaler.pass();
+    world.salad.meanwhile = () => {};
+    world.salad.faultOf = () => undefined;
+    world.nowMs += 29_000;
+    await world.scaler.evaluate(key, false);
+    world.jobs(1);
+    expect(await world.claimAt("m1")).toBeNull();
+  });
+
+  test("nor does another decision ask for anything meanwhile, whatever has become of the rule", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(3);
+    world.jobs(7);
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+    await world.scaler.pass();
+    world.salad.faultOf = () => undefined;
+    world.run("DELETE FROM scaling_rules");
+    world.addRule({ max: 5 });
+    world.nowMs += 29_000;
+    expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "none" });
+    // The first one comes about: to go from 7 to 5 is a step down, with all that it takes.
+    await world.salad.setReplicas({}, 7);
+    world.nowMs += 1_000;
+    await world.scaler.evaluate(key, false);
+    expect(world.history.at(-1)).toBe("scale_down 7→5");
+  });
+
+  test("a step that Salad has taken but not shown lifts no hold when more is asked for right after it", async () => {
+    const world = new ScalingWorld({ min: 1 });
+    world.salad.run(3);
+    world.salad.choosesAtOnce = false;
+    await world.scaler.pass();
+    world.jobs(3);
+    world.nowMs += 5_000;
+    await world.scaler.evaluate(key, false);
+    expect(world.history).toEqual(["scale_down 3→1", "scale_up 1→3"]);
+    // Salad had chosen two of them before it was asked for more.
+    expect(await world.claimAt("m1")).toBeNull();
+    world.nowMs += 30_000;
+    await world.scaler.pass();
+    expect(await world.claimAt("m1")).not.toBeNull();
   });
 
   test("one that was never carried out is given up after half a minute", async () => {
@@ -126,7 +177,7 @@ describe("an answer that was lost", () => {
       expect(world.salad.state).toBe("stopped");
       world.salad.faultOf = () => undefined;
       world.jobs(2);
-      world.nowMs += 5_000;
+      world.nowMs += 30_000;
       await world.scaler.submitted(key);
       expect(world.salad.state).toBe("deploying");
       expect([await world.claimAt("m1"), await world.claimAt("m2")]).toEqual([null, null]);
@@ -188,6 +239,15 @@ describe("a rule that changes while instances are going", () => {
     expect(world.salad.calls).toHaveLength(before);
   });
 
+  test("a quota that leaves too few keeps nobody from claiming who stays", async () => {
+    const world = await going();
+    world.salad.quota = { replicas: 1, usedByOthers: 0 };
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect(world.history.at(-1)).toMatch(/^none 1→null: the organization's quota/);
+    expect(await world.claimAt("m3")).not.toBeNull();
+  });
+
   test("nobody is asked about a group that is another's by now", async () => {
     const world = await going();
     world.run("DELETE FROM scaling_rules");
@@ -218,7 +278,7 @@ describe("a rule that changes while instances are going", () => {
 describe("a 404", () => {
   test.each([
     ["where the key reaches no such organization", notFound, /does not reach it/],
-    ["while the list is not to be had", unanswered, /did not answer/],
+    ["while the list is not to be had", unanswered, /gave no answer/],
   ])("%s removes no rule", async (_name, answer, told) => {
     const world = new ScalingWorld();
     world.salad.faultOf = (call) =>
@@ -278,4 +338,49 @@ test("a person who asks without end leaves the minute's looks their requests", a
   let looks = 0;
   while ((await world.desk.take("look")).ok) looks++;
   expect(looks).toBe(15);
+});
+
+test("what was done is in the log where it cannot be recorded: a step, a rule that goes, an exchange", async () => {
+  const told = async (prepare: (world: ScalingWorld) => void) => {
+    const world = new ScalingWorld({ min: 1 });
+    world.salad.run(1);
+    prepare(world);
+    world.faultOf = (statements) =>
+      writes(statements, "INSERT INTO scaling_events") ? "refused" : undefined;
+    expect(await world.scaler.pass()).toMatchObject({ failed: 1 });
+    expect(world.history).toEqual([]);
+    const steps = world.log.filter(({ event }) => event === "scaling_step");
+    return steps.map(({ detail }) => JSON.parse(detail).action);
+  };
+  expect(await told((world) => world.jobs(3))).toEqual(["scale_up"]);
+  expect(await told((world) => Object.assign(world.salad, { exists: false }))).toEqual(["remove_rule"]);
+  expect(
+    await told((world) => {
+      const badMachines = async () => [{ machineId: "m1", reason: "fails what goes well elsewhere" }];
+      Object.assign(world.engine, { badMachines });
+    }),
+  ).toEqual(["reallocate"]);
+});
+
+test("a start that no request is left for is no failure, and begins no cooldown", async () => {
+  const world = new ScalingWorld({ upCooldown: 600 });
+  Object.assign(world.salad, { state: "stopped", replicas: 9 });
+  world.jobs(2);
+  world.salad.meanwhile = (call) => (call === "setReplicas" ? spendBudget(world) : undefined);
+  expect(await world.scaler.pass()).toMatchObject({ failed: 0, left: 1 });
+  expect([world.history, world.rule?.scaled_up]).toEqual([[], null]);
+});
+
+test("persons whom there is no request for ask the budget twice at most: thousands of them are no load on the one desk of all", async () => {
+  const world = new ScalingWorld();
+  const asked: string[] = [];
+  world.ports.budget = {
+    take: async (what) => {
+      asked.push(what);
+      return { ok: false, waitMs: 300 };
+    },
+    exhausted: async () => {},
+  };
+  expect(await world.scaler.evaluate(key, true)).toMatchObject({ action: "none", trouble: "untried" });
+  expect(asked).toEqual(["ask", "ask"]);
 });

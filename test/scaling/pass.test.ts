@@ -9,11 +9,16 @@ import { ScalingWorld } from "./world.ts";
 function worldOf(rules: number): ScalingWorld {
   const world = new ScalingWorld();
   world.run("DELETE FROM scaling_rules");
-  for (let n = 0; n < rules; n++) {
+  addRules(world, "acme", rules);
+  return world;
+}
+
+function addRules(world: ScalingWorld, organization: string, rules: number, from = 0): void {
+  for (let n = from; n < from + rules; n++) {
     const { sql, params } = insertRule({
-      userId: "user-1",
+      userId: `user of ${organization}`,
       containerGroupId: `group-${n}`,
-      orgName: "acme",
+      orgName: organization,
       projectName: "default",
       containerGroupName: `g-${n}`,
       ...{ minReplicas: 0, maxReplicas: 5, idleThresholdSeconds: 0, jobsPerReplica: 1 },
@@ -21,7 +26,6 @@ function worldOf(rules: number): ScalingWorld {
     });
     world.run(sql, params);
   }
-  return world;
 }
 
 /** At rest, each of them; `asked` hears who is looked at. */
@@ -77,6 +81,55 @@ test("an API that answers nobody is asked a few times, not for every rule", asyn
   const { failed, left } = await world.scaler.pass();
   expect(asked).toBeLessThan(15);
   expect([failed, left]).toEqual([asked, 40 - asked]);
+});
+
+/** Who is looked at in how many passes; `isAnswered` tells whether Salad answers for that organization and group. */
+async function seenIn(
+  passes: number,
+  world: ScalingWorld,
+  isAnswered: (organization: string, group: string) => boolean,
+): Promise<Map<string, number>> {
+  const seen = new Map<string, number>();
+  atRest(world);
+  const { getGroup } = world.ports.salad as NonNullable<typeof world.ports.salad>;
+  Object.assign(world.ports.salad ?? {}, {
+    getGroup: async (place: SaladPlace) => {
+      seen.set(place.group, (seen.get(place.group) ?? 0) + 1);
+      return isAnswered(place.organization, place.group) ? await getGroup(place) : unanswered;
+    },
+  });
+  for (let pass = 0; pass < passes; pass++) {
+    const startMs = world.nowMs;
+    await world.scaler.pass();
+    world.nowMs = startMs + 60_000;
+  }
+  return seen;
+}
+
+test("an organization without answers costs a few requests of a pass; the others' rules are all looked at", async () => {
+  const world = worldOf(60);
+  addRules(world, "zebra", 5, 60);
+  const isAnswered = (organization: string) => organization === "zebra";
+  const seen = await seenIn(1, world, isAnswered);
+  const others = [60, 61, 62, 63, 64].map((n) => seen.get(`g-${n}`));
+  expect(others).toEqual([1, 1, 1, 1, 1]);
+  expect(seen.size).toBeLessThan(20);
+  // Those that were left out come first in the next pass.
+  expect((await seenIn(7, world, isAnswered)).size).toBe(65);
+});
+
+test("a few of an organization's groups without answers keep none of its others from being looked at", async () => {
+  const world = worldOf(40);
+  addRules(world, "zebra", 5, 40);
+  const broken = new Set(Array.from({ length: 12 }, (_, n) => `g-${n + 5}`));
+  const seen = await seenIn(4, world, (_organization, group) => !broken.has(group));
+  expect(seen.size).toBe(45);
+});
+
+test("an API that answers no organization is asked a few times", async () => {
+  const world = worldOf(1);
+  for (let n = 1; n < 40; n++) addRules(world, `org-${n}`, 1, n);
+  expect((await seenIn(1, world, () => false)).size).toBeLessThan(15);
 });
 
 test("more rules than requests: each minute no more than Salad takes, and everybody's turn comes", async () => {
@@ -153,4 +206,26 @@ test("the budget keeps some for what has begun, fills steadily, and rests when i
   // Full again only as time passes: a rest is no reason to hurry.
   expect(takeRequest(resting, "act", 6_000)).toMatchObject({ ok: false });
   expect(takeRequest(resting, "act", 6_400)).toMatchObject({ ok: true });
+});
+
+test("whoever submits to all his groups again and again leaves the minute's looks, and other users, their requests", async () => {
+  const world = worldOf(60);
+  addRules(world, "zebra", 1, 60);
+  const seen = new Map<string, number>();
+  atRest(world, (name) => seen.set(name, (seen.get(name) ?? 0) + 1));
+  // All of it within a minute, but for who waits for a request.
+  world.ports.sleep = async (ms) => {
+    if (ms < 2_000) world.nowMs += ms;
+  };
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 60; n++) {
+      await world.scaler.submitted({ userId: "user of acme", containerGroupId: `group-${n}` });
+    }
+    world.nowMs += 20_000;
+  }
+  const looks = [...seen.values()].reduce((sum, count) => sum + count, 0);
+  expect(looks).toBeGreaterThanOrEqual(20);
+  expect(looks).toBeLessThanOrEqual(40);
+  await world.scaler.submitted({ userId: "user of zebra", containerGroupId: "group-60" });
+  expect(seen.get("g-60")).toBe(1);
 });

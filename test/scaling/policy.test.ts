@@ -19,9 +19,10 @@ const facts = (change: {
     paused: false,
     scaledUpMs: null,
     scaledDownMs: null,
+    createdMs: 0,
     ...change.rule,
   },
-  jobs: { pending: 0, running: 0, ended: 0, ...change.jobs },
+  jobs: { pending: 0, running: 0, ended: 0, arePaused: false, ...change.jobs },
   group: { status: "running", replicas: 3, ...change.group },
   busyNodes: change.busyNodes ?? null,
   quotaReplicas: change.quotaReplicas ?? null,
@@ -47,6 +48,11 @@ describe("how many are wanted", () => {
     ],
     ["no more than the maximum", { jobs: { pending: 99 } }, "scale_up wanted 10 → 10"],
     ["no fewer than the minimum", { rule: { minReplicas: 2 } }, "scale_down wanted 2 → 2"],
+    [
+      "of a queue that is paused only those that run and ended",
+      { jobs: { pending: 9, running: 4, ended: 1, arePaused: true } },
+      "scale_up wanted 5 → 5",
+    ],
     ["as many as there are", { jobs: { pending: 3 } }, "none wanted 3 → 3"],
     [
       "those on their way are there",
@@ -99,6 +105,7 @@ describe("cooldowns", () => {
   test.each<[string, Parameters<typeof facts>[0], string]>([
     ["down soon after up", { rule: { scaledUpMs: ago(899) } }, "none wanted 0 → 3"],
     ["down soon after down", { rule: { scaledDownMs: ago(899) } }, "none wanted 0 → 3"],
+    ["down soon after the rule was made", { rule: { createdMs: ago(899) } }, "none wanted 0 → 3"],
     ["down later", { rule: { scaledUpMs: ago(900), scaledDownMs: ago(2000) } }, "stop wanted 0 → 0"],
     ["up soon after down", { rule: { scaledDownMs: ago(1) }, jobs: { pending: 4 } }, "scale_up wanted 4 → 4"],
     [
@@ -127,6 +134,14 @@ describe("busy nodes", () => {
 test("a paused rule changes nothing", () => {
   expect(decided({ rule: { paused: true }, jobs: { pending: 9 } })).toBe("none wanted 9 → 3");
   expect(decided({ rule: { paused: true } })).toBe("none wanted 0 → 3");
+});
+
+test.each([
+  [9, 5, true],
+  [9, 9, false],
+  [2, 2, false],
+])("%i jobs, a quota of %i: short is %s", (pending, quotaReplicas, isShort) => {
+  expect(decideScaling(facts({ jobs: { pending }, quotaReplicas })).isShort).toBe(isShort);
 });
 
 test("reasons are words that name what counted", () => {

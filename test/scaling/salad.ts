@@ -89,7 +89,8 @@ export class FakeSalad implements SaladPort {
       "setReplicas",
       () => {
         if (this.state === "stopped" && !this.patchesStopped) return status(400, "rejected", "it is stopped");
-        if (replicas + this.quota.usedByOthers > this.quota.replicas)
+        // Who asks for fewer is within it, or nearer to it.
+        if (replicas > this.replicas && replicas + this.quota.usedByOthers > this.quota.replicas)
           return status(400, "rejected", "over quota");
         this.replicas = replicas;
         if (this.choosesAtOnce) this.choose();

@@ -1,5 +1,6 @@
 /** What the autoscaler does with a group, and what it leaves alone, step by step and with faults in between. */
 import { describe, expect, test } from "vitest";
+import { resumeGroup } from "../../src/db/groups/pause.ts";
 import { writes } from "../engine/world.ts";
 import { status, unanswered } from "./salad.ts";
 import { key, ScalingWorld } from "./world.ts";
@@ -32,13 +33,30 @@ describe("upwards", () => {
     expect(world.history).toEqual(["start 0→2"]);
   });
 
-  test("after its start, where a stopped group takes none", async () => {
+  test("after its start, where a stopped group takes none; fewer are a step of their own", async () => {
     const world = new ScalingWorld();
-    Object.assign(world.salad, { state: "stopped", replicas: 9, patchesStopped: false });
+    Object.assign(world.salad, { state: "stopped", replicas: 1, patchesStopped: false });
     world.jobs(2);
     await world.scaler.pass();
     expect([world.salad.state, world.salad.replicas]).toEqual(["deploying", 2]);
     expect(world.history).toEqual(["start 0→2"]);
+
+    const other = new ScalingWorld();
+    Object.assign(other.salad, { state: "stopped", replicas: 3, patchesStopped: false });
+    other.jobs(2);
+    // They are there at once, and the one with the lowest cost has a job that it has not told of.
+    other.salad.meanwhile = async (call) => {
+      if (call !== "setReplicas" || other.salad.state === "stopped") return;
+      other.salad.arrive();
+      await other.claimAt("m1");
+    };
+    await other.scaler.pass();
+    expect([other.salad.state, other.history]).toEqual(["deploying", ["start 0→3"]]);
+    other.salad.meanwhile = () => {};
+    other.salad.run(3);
+    await other.busy("m1");
+    await other.scaler.pass();
+    expect([other.salad.replicas, other.history.at(-1)]).toEqual([2, "scale_down 3→2"]);
   });
 
   test("a start refused since somebody has started it is none that failed", async () => {
@@ -68,6 +86,26 @@ describe("upwards", () => {
     world.nowMs += 120_000;
     await world.scaler.pass();
     expect(world.history).toHaveLength(3);
+  });
+
+  test("a quota that leaves too few is told once an hour, until it leaves enough", async () => {
+    const world = new ScalingWorld();
+    Object.assign(world.salad, { state: "stopped", quota: { replicas: 5, usedByOthers: 5 } });
+    world.jobs(2);
+    for (let minute = 0; minute < 50; minute++) {
+      expect(await world.scaler.pass()).toMatchObject({ steps: 0, failed: 1 });
+      world.nowMs += 60_000;
+    }
+    const told = expect.stringMatching(/^none 0→null: the organization's quota leaves fewer/);
+    expect(world.history).toEqual([told]);
+    world.salad.quota.usedByOthers = 4;
+    await world.scaler.pass();
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect(world.history).toEqual([told, "start 0→1", expect.stringMatching(/^none 1→null: the org/)]);
+    world.salad.quota.usedByOthers = 0;
+    await world.scaler.pass();
+    expect([world.salad.replicas, world.history.at(-1)]).toEqual([2, "scale_up 1→2"]);
   });
 
   test("an answer that was lost: the group itself tells that it was done", async () => {
@@ -169,7 +207,7 @@ describe("downwards", () => {
     world.faultOf = () => undefined;
     expect(world.leases()).toMatchObject([{ phase: "claiming" }]);
     const held = await world.engine.holdGrants(key, "op", world.nowMs + 60_000);
-    expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0, step: null });
+    expect(held).toEqual({ ok: true, busyMachineIds: ["m1"], unnamed: 0, lastGrantMsAgo: 0, step: null });
   });
 
   test("zero: stopped only when no lease lives, one taken meanwhile included", async () => {
@@ -224,6 +262,26 @@ describe("downwards", () => {
     expect([await world.claimAt("m1"), await world.claimAt("m2")]).toEqual([null, null]);
   });
 
+  test("a machine that is back as another instance is idle, whatever its last one held", async () => {
+    const world = new ScalingWorld({ min: 1 });
+    world.salad.run(3);
+    world.jobs(3);
+    await world.claimAt("m1");
+    // It vanished with its lease, and Salad has put another instance on it.
+    for (const instance of world.salad.instances) if (instance.id === "i1") instance.id = "i9";
+    await world.engine.holdGrants(key, "op", world.nowMs + 60_000);
+    expect(await world.claimAt("m1", "i9")).toBeNull();
+    // An old worker names none: it may be the one that holds the lease.
+    expect(await world.engine.claim(key, { machineId: "m1" })).toMatchObject({
+      ok: true,
+      job: { status: "running" },
+    });
+    const doomed = [{ machineId: "as Salad calls it", instanceId: "i2" }];
+    await world.engine.narrowHold(key, "op", { instances: doomed, untilMs: world.nowMs + 60_000 }, 0);
+    expect(await world.claimAt("m2", "i2")).toBeNull();
+    expect(await world.claimAt("m2", "i7")).not.toBeNull();
+  });
+
   test("busy instances that Salad would take first are not risked", async () => {
     const world = new ScalingWorld();
     world.salad.run(4);
@@ -249,8 +307,23 @@ describe("downwards", () => {
     world.jobs(1);
     await world.busy("m1", null);
     world.salad.cost("m2", null);
+    // But of a node that has just begun a job nobody knows whether it is marked.
+    await world.scaler.pass();
+    expect([world.salad.replicas, world.history]).toEqual([2, []]);
+    expect(await world.engine.grantHold(key)).toBeNull();
+    world.nowMs += 15_000;
     await world.scaler.pass();
     expect(world.salad.replicas).toBe(1);
+  });
+
+  test("a cost that is left out while others are told is 0", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(3);
+    world.jobs(1);
+    await world.busy("m1", null);
+    world.nowMs += 60_000;
+    await world.scaler.pass();
+    expect(world.history).toEqual([expect.stringMatching(/^drain 3→null/)]);
   });
 
   test("while Salad has not shown whom it takes, nobody idle claims; then those who stay do", async () => {
@@ -404,6 +477,20 @@ describe("who decides", () => {
     expect([world.salad.replicas, world.rule?.scaled_down, world.history]).toEqual([3, null, []]);
   });
 
+  test("nor starts a group, after an answer that was slow to come", async () => {
+    const world = new ScalingWorld({ upCooldown: 600 });
+    Object.assign(world.salad, { state: "stopped", replicas: 9 });
+    world.jobs(2);
+    world.salad.meanwhile = async (call) => {
+      if (call !== "setReplicas") return;
+      world.nowMs += 121_000;
+      const place = JSON.stringify(["acme", "default", "trainers"]);
+      expect(await world.desk.takeTurn(place, "another")).toBe(true);
+    };
+    await world.scaler.pass();
+    expect([world.salad.state, world.rule?.scaled_up, world.history]).toEqual(["stopped", null, []]);
+  });
+
   test("a later operation's hold is not lifted, nor renewed, by an earlier one", async () => {
     const world = new ScalingWorld();
     await world.engine.holdGrants(key, "first", world.nowMs + 60_000);
@@ -446,6 +533,40 @@ describe("who decides", () => {
     world.ports.sleep = async () => world.jobs(2);
     expect(await world.scaler.submitted(key)).toMatchObject({ action: "start", replicasAfter: 3 });
   });
+});
+
+describe("a group that is paused", () => {
+  test("gets no instances for jobs that it does not hand out, and those once it does", async () => {
+    const world = new ScalingWorld();
+    Object.assign(world.salad, { state: "stopped" });
+    world.jobs(3);
+    world.run("INSERT INTO groups VALUES (?1, ?2, 1)", [key.userId, key.containerGroupId]);
+    expect(await world.scaler.submitted(key)).toMatchObject({
+      action: "none",
+      wanted: 0,
+      inputs: { pending: 3, queue_paused: true },
+      reason: expect.stringContaining("the queue is paused"),
+    });
+    await world.scaler.pass();
+    expect([world.salad.state, world.history]).toEqual(["stopped", []]);
+    const resume = resumeGroup(key.userId, key.containerGroupId);
+    world.run(resume.sql, resume.params);
+    expect(await world.engine.resumed(key, 3)).toEqual({ unattended: true });
+    await world.scaler.submitted(key);
+    expect(world.history).toEqual(["start 0→3"]);
+  });
+});
+
+test("a new rule gives nothing up before its cooldown is over", async () => {
+  const world = new ScalingWorld({ downCooldown: 900, created: 1_000_000 });
+  world.nowMs = 1_000_000;
+  world.salad.run(2);
+  world.nowMs += 899_000;
+  await world.scaler.pass();
+  expect(world.history).toEqual([]);
+  world.nowMs += 1_000;
+  await world.scaler.pass();
+  expect(world.history).toEqual(["stop 2→0"]);
 });
 
 describe("after a submission", () => {
@@ -500,9 +621,9 @@ describe("what Salad may answer", () => {
     [
       "HTML",
       status(403, "unavailable", "403 with HTML"),
-      "none null→null: SaladCloud did not answer: 403 with HTML",
+      "none null→null: SaladCloud gave no answer to go by: 403 with HTML",
     ],
-    ["no answer", unanswered, "none null→null: SaladCloud did not answer: no answer within 10 s"],
+    ["no answer", unanswered, "none null→null: SaladCloud gave no answer to go by: no answer within 10 s"],
   ])("%s", async (_name, answer, event) => {
     const world = new ScalingWorld();
     world.salad.faultOf = (call) => (call === "getGroup" ? { answer } : undefined);

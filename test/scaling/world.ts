@@ -23,6 +23,7 @@ export class ScalingWorld extends World {
       d1: { batch: (statements) => this.d1Port.batch(statements) },
       salad: this.salad,
       budget: this.desk,
+      submissions: this.desk,
       turns: this.desk,
       rounds: this.desk,
       group: () => this.engine,
@@ -51,7 +52,7 @@ export class ScalingWorld extends World {
       scaleUpCooldown: rule.upCooldown ?? 0,
       scaleDownCooldown: rule.downCooldown ?? 0,
       paused: rule.paused === 1,
-      created: this.nowMs,
+      created: rule.created ?? 0,
     });
     this.run(sql, params);
   }

@@ -23,7 +23,8 @@ export interface LogLine {
   reason?: string;
 }
 
-const isAnEnd = ({ message }: LogLine) => /^(reported (failed|released)|attempt lost)/.test(message);
+const isAnEnd = ({ message }: LogLine) =>
+  /^(reported (failed|released)|attempt lost|attempt canceled)/.test(message);
 
 export class BenchAgent {
   readonly directory: string;

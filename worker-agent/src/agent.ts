@@ -23,7 +23,7 @@ import { NodeFaults } from "./slots/node-faults.ts";
 import { Patience } from "./slots/patience.ts";
 import { runSlot, type SlotsShared } from "./slots/slot.ts";
 import { SlotDirectories } from "./slots/slot-directories.ts";
-import { slotsOf } from "./slots/slot-environment.ts";
+import { sharesOf, slotsOf } from "./slots/slot-environment.ts";
 import { WorkDesk } from "./slots/work-desk.ts";
 import type { Snapshots } from "./snapshot/ports.ts";
 import { keepSocket } from "./socket/socket.ts";
@@ -89,7 +89,11 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   void reported.then(signals.occupy());
   const slots = slotsOf(config.slots, config.directories, node.gpuCount);
   if (slots.length > 1)
-    log.info("several jobs at once", { slots: slots.length, gpus: node.gpuCount, gpus_each: slots[0]?.gpus });
+    log.info("several jobs at once", {
+      slots: slots.length,
+      gpus: node.gpuCount,
+      gpus_each: sharesOf(slots),
+    });
   const guard = { workdir, stateFile: config.stateFile };
   for (const slot of slots) await prepareLegacyDirectories(slot, { guard, locks }, log);
 

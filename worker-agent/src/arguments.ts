@@ -1,6 +1,7 @@
 /** What the program was called for. Without arguments it is the agent. */
 import { parseArgs } from "node:util";
 import type { CheckOptions } from "./check/check.ts";
+import { misspeltAs } from "./misspelt.ts";
 import { version } from "./version.ts";
 
 export type Asked =
@@ -23,29 +24,49 @@ Everything is configured by environment variables. At least: KELPIE_API_URL, KEL
 SALAD_MACHINE_ID, SALAD_CONTAINER_GROUP_ID; the last two are set by SaladCloud. All of them: docs/agent.md.
 `;
 
+const options = {
+  version: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+  bucket: { type: "string" },
+  prefix: { type: "string" },
+} as const;
+
 export function readArguments(args: string[]): Asked {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        version: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-        bucket: { type: "string" },
-        prefix: { type: "string" },
-      },
-    });
-    if (values.version) return { what: "version" };
-    if (values.help) return { what: "help" };
-    const [command, ...others] = positionals;
-    const { bucket, prefix = "kelpie-check/" } = values;
-    if (command === "check" && others.length === 0) return { what: "check", options: { bucket, prefix } };
-    if (command !== undefined)
-      return { what: "unknown", problem: `"${positionals.join(" ")}" is no command` };
-    if (values.bucket !== undefined || values.prefix !== undefined)
-      return { what: "unknown", problem: "--bucket and --prefix go with check" };
-    return { what: "agent" };
-  } catch (error) {
-    return { what: "unknown", problem: (error as Error).message };
-  }
+  // Not strict: Node's own words about what it does not know are for whoever wrote the program.
+  const { values, positionals, tokens } = parseArgs({
+    ...{ args, options },
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  const problem = tokens.flatMap((token) => problemOf(token) ?? [])[0];
+  if (problem !== undefined) return { what: "unknown", problem };
+  if (values.version) return { what: "version" };
+  if (values.help) return { what: "help" };
+  const [command, ...others] = positionals;
+  const bucket = values.bucket as string | undefined;
+  const prefix = values.prefix as string | undefined;
+  if (command === "check" && others.length === 0)
+    return { what: "check", options: { bucket, prefix: prefix ?? "kelpie-check/" } };
+  if (command !== undefined) return { what: "unknown", problem: `"${positionals.join(" ")}" is no command` };
+  if (bucket !== undefined || prefix !== undefined)
+    return { what: "unknown", problem: "--bucket and --prefix go with check" };
+  return { what: "agent" };
 }
+
+/** What is wrong with an option, in words. */
+function problemOf(token: ArgumentToken): string | undefined {
+  if (token.kind !== "option") return undefined;
+  const { name, rawName, value, inlineValue } = token;
+  if (!isOption(name)) {
+    const meant = misspeltAs(name, Object.keys(options));
+    return `unknown option "${rawName}"${meant === undefined ? "" : ` (is --${meant} meant?)`}`;
+  }
+  if (options[name].type === "boolean") return value === undefined ? undefined : `${rawName} takes no value`;
+  // An option's name after it, and not a value, is what was most likely meant.
+  if (value === undefined || (!inlineValue && value.startsWith("-"))) return `${rawName} needs a value`;
+  return undefined;
+}
+
+const isOption = (name: string): name is keyof typeof options => Object.hasOwn(options, name);
+type ArgumentToken = NonNullable<ReturnType<typeof parseArgs>["tokens"]>[number];

@@ -11,6 +11,8 @@ import type { UploadRule } from "../../src/contract/index.ts";
 import { contains, realPathOf, removeDirectory } from "./directories.ts";
 import type { DirectoryLocks, Release } from "./directory-locks.ts";
 import { type OutputDirectory, takeInLinks } from "./link-contents.ts";
+import { makeDirectory } from "./make-directory.ts";
+import { unlessAborted } from "./pause.ts";
 import { ownName } from "./transfer/object-key.ts";
 import { patternOf, type RulePattern } from "./transfer/patterns/rule-pattern.ts";
 import type { Concerns } from "./transfer/walk.ts";
@@ -77,7 +79,7 @@ export class Asides {
     try {
       for (const rule of rules) {
         const directory = resolve(workdir, rule.local_path);
-        await mkdir(directory, { recursive: true }); // a command may have removed it: no outputs
+        await makeDirectory(directory); // a command may have removed it: no outputs
         reals.set(rule, await realpath(directory));
       }
       const directories = outputDirectories(reals, workdir);
@@ -99,21 +101,28 @@ export class Asides {
 
   /** Whether something that is aside lies inside this directory, which so must not be cleared. */
   async isInside(directory: string): Promise<boolean> {
-    return (await this.uploadingIn([directory])).length > 0;
+    return (await this.#uploadingIn([directory])).length > 0;
   }
 
   /**
-   * Resolves once nothing that is aside lies inside one of these directories, so that they can be cleared. `onWait` is
-   * told if that takes time.
+   * Resolves once nothing that is aside lies inside one of these directories, so that they can be cleared; or, should `until` abort before,
+   * with what still does. `onWait` is told of each that is waited for.
    */
-  async leave(directories: string[], onWait: () => void): Promise<void> {
-    const inside = await this.uploadingIn(directories);
-    if (inside.length > 0) onWait();
-    await Promise.all(inside.map(({ removed }) => removed));
+  async leave(
+    directories: string[],
+    until: AbortSignal,
+    onWait: (aside: UploadingAside) => void,
+  ): Promise<UploadingAside | undefined> {
+    for (;;) {
+      const [aside] = await this.#uploadingIn(directories);
+      if (!aside) return undefined;
+      onWait(aside);
+      await unlessAborted(aside.removed, until);
+      if (until.aborted) return aside;
+    }
   }
 
-  /** What is aside inside of these directories. */
-  async uploadingIn(directories: string[]): Promise<UploadingAside[]> {
+  async #uploadingIn(directories: string[]): Promise<UploadingAside[]> {
     const reals = await Promise.all(directories.map(realPathOf));
     return reals.flatMap((wanted) =>
       [...this.#active]

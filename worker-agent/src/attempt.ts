@@ -32,7 +32,7 @@ import type { Mirror, TransferContext, Transfers } from "./transfer/ports.ts";
 
 /** What all attempts of an agent share. */
 export interface AttemptSettings {
-  config: Pick<Config, "stateFile" | "logSendMs">;
+  config: Pick<Config, "stateFile">;
   slot: Slot;
   /** What keeps a job from clearing what is not its own. */
   guard: DirectoryGuard;
@@ -161,18 +161,13 @@ function snapshotContext(attempt: Attempt, workdir: string, signal: AbortSignal)
 
 async function prepareDirectories(
   rules: JobRules,
-  { lease, log }: Attempt,
+  { lease }: Attempt,
   settings: AttemptSettings,
   held: Held,
 ) {
-  const { asides, guard, locks, shutdown, workdir } = settings;
+  const { guard, locks, shutdown, workdir } = settings;
   checkGoesOn(lease, shutdown.stopping);
   const directories = directoriesOf(rules, workdir);
-  // An earlier job's outputs may wait for their upload inside a directory that is to be cleared.
-  const over = AbortSignal.any([lease.trust.ended, shutdown.stopping]);
-  const onWait = () => log.info("waiting: an earlier job's outputs lie in this job's directories");
-  await unlessAborted(asides.leave(directories, onWait), over);
-  checkGoesOn(lease, shutdown.stopping);
   // Outer ones first, or emptying them would remove the inner ones just made.
   const outerFirst = directories.toSorted((one, other) => one.length - other.length);
   const reals: string[] = [];

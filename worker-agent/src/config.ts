@@ -2,9 +2,10 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { type Holder, limits } from "../../src/contract/index.ts";
+import { findHalfKeys, findMisspelt } from "./config-doubts.ts";
 import { imdsDefaultUrl } from "./imds/imds.ts";
 import { type LogLevel, logLevels } from "./log.ts";
-import { timings } from "./timings.ts";
+import { type Timings, timings } from "./timings.ts";
 import type { TransferSettings } from "./transfer/ports.ts";
 
 export interface Config {
@@ -46,6 +47,13 @@ export interface Config {
   recreateBetweenJobs: boolean;
   /** Told to stop, how long the last checkpoint and finished outputs may go up; 0 to an hour. */
   shutdownUploadMs: number;
+  /** What can be used and yet is hardly meant so; a line each, without values. */
+  doubts: string[];
+}
+
+/** All bounds on time: ours, and those that are configured. */
+export function timingsOf({ logSendMs, shutdownUploadMs }: Config): Timings {
+  return { ...timings, logSendMs, shutdownUploadMs };
 }
 
 /** Where jobs that use the six older storage fields find their files; absolute. */
@@ -64,12 +72,27 @@ export class ConfigError extends Error {
 }
 
 const required = z.string({ error: "is required" });
-const whole = (fallback: number) =>
-  z
+const whole = (fallback: number, least = 0, most = 999_999_999) =>
+  bounded(/^\d+$/, fallback, { least, most, error: `must be a whole number from ${least} to ${most}` });
+/** Over a day, beyond which no interval makes sense. */
+const secondsMost = 99_999;
+const seconds = (fallback: number, least: number) =>
+  bounded(/^\d+(\.\d+)?$/, fallback, {
+    ...{ least, most: secondsMost },
+    error: `must be a number of seconds from ${least} to ${secondsMost}`,
+  });
+function bounded(
+  form: RegExp,
+  fallback: number,
+  { least, most, error }: { least: number; most: number; error: string },
+) {
+  return z
     .string()
-    .regex(/^\d{1,9}$/, { error: "must be a whole number, 0 or more" })
+    .regex(form, { error, abort: true })
     .transform(Number)
+    .refine((value) => value >= least && value <= most, { error })
     .default(fallback);
+}
 const flag = (fallback: boolean) =>
   z
     .string()
@@ -80,7 +103,10 @@ const flag = (fallback: boolean) =>
 const httpUrl = z
   .url({
     protocol: /^https?$/,
-    error: (issue) => (issue.input === undefined ? "is required" : "must be an http(s) URL"),
+    error: (issue) =>
+      issue.input === undefined
+        ? "is required"
+        : "must be a whole URL: https:// (http:// is taken too) and a host, as https://kelpie.example",
   })
   // fetch refuses such a URL, and would quote it in its error.
   .refine((url) => !/^https?:\/\/[^/]*@/i.test(url), { error: "must not contain a user name or password" });
@@ -114,29 +140,16 @@ export const Environment = z.object({
   MAX_JOB_FAILURES: whole(3),
   MAX_TIME_WITH_NO_WORK_S: whole(0),
   KELPIE_RECREATE_BETWEEN_JOBS: flag(false),
-  KELPIE_SHUTDOWN_UPLOAD_SECONDS: whole(25).refine((seconds) => seconds <= 3600, {
-    error: "must be at most 3600",
-  }),
+  KELPIE_SHUTDOWN_UPLOAD_SECONDS: whole(25, 0, 3600),
   KELPIE_STATE_FILE: z.string().default("./kelpie-state.json"),
   KELPIE_LOG_LEVEL: z
     .string()
     .toLowerCase()
     .pipe(z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }))
     .default("info"),
-  KELPIE_POLL_SECONDS: z
-    .string()
-    .regex(/^\d{1,5}(\.\d+)?$/, { error: "must be a number of seconds" })
-    .transform(Number)
-    .refine((seconds) => seconds >= 0.1, { error: "must be at least 0.1" })
-    .default(2),
-  KELPIE_SLOTS: whole(1).refine((slots) => slots >= 1 && slots <= slotsMax, {
-    error: `must be from 1 to ${slotsMax}`,
-  }),
-  KELPIE_LOG_SECONDS: z
-    .string()
-    .regex(/^\d{1,5}(\.\d+)?$/, { error: "must be a number of seconds" })
-    .transform(Number)
-    .default(timings.logSendMs / 1000),
+  KELPIE_POLL_SECONDS: seconds(2, 0.1),
+  KELPIE_SLOTS: whole(1, 1, slotsMax),
+  KELPIE_LOG_SECONDS: seconds(timings.logSendMs / 1000, 0),
   KELPIE_SOCKET: flag(true),
   FILE_WATCHER_DEBOUNCE_MS: whole(0),
   FILE_WATCHER_STABILITY_CHECK_MS: whole(50),
@@ -197,6 +210,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, workdir: string): Con
     maxJobFailures: values.MAX_JOB_FAILURES,
     recreateBetweenJobs: values.KELPIE_RECREATE_BETWEEN_JOBS,
     shutdownUploadMs: values.KELPIE_SHUTDOWN_UPLOAD_SECONDS * 1000,
+    doubts: [...findMisspelt(given, Object.keys(Environment.shape)), ...findHalfKeys(given)],
   };
 }
 

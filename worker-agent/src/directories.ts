@@ -2,9 +2,10 @@
  * Directories of jobs: made and emptied before each job and emptied after it, so that no job sees another's files. A
  * job names them, so this refuses every one whose clearing would harm more than a job.
  */
-import { chmod, mkdir, readdir, realpath, rm } from "node:fs/promises";
+import { chmod, readdir, realpath, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join, relative, sep } from "node:path";
+import { makeDirectory } from "./make-directory.ts";
 
 /** Holding these means holding a system; a job that names one has a mistake in it. */
 const systemDirectories = ["bin", "boot", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "run"]
@@ -44,7 +45,7 @@ export interface DirectoryGuard {
 export async function makeClearable(path: string, guard: DirectoryGuard): Promise<string> {
   // Asked before anything is made, and again for where links lead.
   refuseHarmful(path, path, guard);
-  await mkdir(path, { recursive: true });
+  await makeDirectory(path);
   const real = await realpath(path);
   refuseHarmful(path, real, guard);
   return real;

@@ -10,11 +10,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { contains } from "./directories.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { readProcess } from "./process-table.ts";
 
 /** Another live agent uses this path, or one inside or around it. */
@@ -61,7 +62,7 @@ export class DirectoryLocks {
     const name = join(this.#place, `${pid}-${started}-${this.#owner}-${this.#holds}`);
     const release = () => rm(`${name}.lock`, { force: true });
     try {
-      await mkdir(this.#place, { recursive: true });
+      await makeDirectory(this.#place);
       // For agents of other users too; only the one who made it can say so.
       await chmod(this.#place, 0o1777).catch(() => undefined);
       await writeFile(`${name}.new`, JSON.stringify(paths));

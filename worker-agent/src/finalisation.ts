@@ -3,14 +3,14 @@
  * overlap the next job; renewals go on until the report is recorded. A job is never reported completed before every output
  * is verified present.
  */
-import { limits, type ReportInput } from "../../src/contract/index.ts";
+import { limits, type RefusalReason, type ReportInput } from "../../src/contract/index.ts";
 import { type Attempt, type AttemptSettings, type LocalEnd, transferContext } from "./attempt.ts";
 import type { Config } from "./config.ts";
 import { type Ending, endingOfError } from "./ending.ts";
 import type { HeldAttempts } from "./held-attempts.ts";
 import type { JobOutcome, Moves } from "./imds/moves.ts";
 import type { Renewals } from "./lease/renewal.ts";
-import { reasonOf } from "./log.ts";
+import { type Log, reasonOf } from "./log.ts";
 import { backoffMs, pause } from "./pause.ts";
 import type { CommandExit } from "./process.ts";
 import { reportEnd } from "./reporting.ts";
@@ -37,7 +37,7 @@ export async function finaliseAttempt(
     const ending = await uploadOutputs(attempt, local, settings);
     if (ending.end === "lost") attempt.logs?.abandon();
     else await attempt.logs?.delivered(settings.shutdown.hurry);
-    if (ending.end === "lost") log.warn("attempt lost, nothing reported", { reason: ending.reason });
+    if (ending.end === "lost") tellLoss(ending.reason, log);
     else {
       const told = await report(attempt, ending, settings);
       recorded = told && ending.end === "completed";
@@ -56,6 +56,12 @@ export async function finaliseAttempt(
   await local.aside
     ?.remove()
     .catch((error) => log.warn("outputs moved aside remain", { reason: reasonOf(error) }));
+}
+
+/** Whoever cancels a job wants it to end: that is no loss. */
+function tellLoss(reason: string, log: Log): void {
+  if (reason === ("canceled" satisfies RefusalReason)) log.info("attempt canceled, nothing reported");
+  else log.warn("attempt lost, nothing reported", { reason });
 }
 
 /** A job that fails everywhere before its command runs (no such bucket, say) tells nothing about this node. */

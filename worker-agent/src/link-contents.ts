@@ -4,9 +4,10 @@
  * anything is changed, and everything is changed before anything is moved.
  */
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { copyFile, link, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { contains } from "./directories.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { LocalFailure, onDisk, transferError } from "./transfer/failures.ts";
 import { ownName } from "./transfer/object-key.ts";
 import { TransferError } from "./transfer/ports.ts";
@@ -70,7 +71,7 @@ async function removeLink(path: string): Promise<void> {
 
 /** `isMoved`: the original moves along and nothing writes to it any more, so that a second name for it is enough. */
 async function takeIn(original: string, path: string, isMoved: boolean): Promise<void> {
-  await onDisk(path, mkdir(dirname(path), { recursive: true }));
+  await onDisk(path, makeDirectory(dirname(path)));
   if (isMoved && (await linked(original, path))) return;
   const copy = join(dirname(path), ownName("link"));
   const { atime, mtime } = await onDisk(original, stat(original));

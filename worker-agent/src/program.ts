@@ -5,7 +5,7 @@ import { help, readArguments } from "./arguments.ts";
 import { createCgroupMemory } from "./cgroup-memory.ts";
 import { type CheckOptions, check } from "./check/check.ts";
 import { createClock } from "./clock.ts";
-import { type Config, ConfigError, readConfig } from "./config.ts";
+import { type Config, ConfigError, readConfig, timingsOf } from "./config.ts";
 import type { EarlySignals } from "./early-signals.ts";
 import { createImds } from "./imds/imds.ts";
 import { createCredentials } from "./imds/node-credentials.ts";
@@ -103,7 +103,7 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
   const secrets = new Set(config.secrets);
   const log = createLog({ level: config.logLevel, secrets });
   const shutdown = new Shutdown();
-  const bounds = { ...timings, shutdownUploadMs: config.shutdownUploadMs };
+  const bounds = timingsOf(config);
   signals.listen((signal) => {
     log.info(shutdown.stopping.aborted ? "told again to stop: hurrying" : "told to stop", { signal });
     shutdown.request();
@@ -126,6 +126,7 @@ async function work(config: Config, workdir: string, signals: EarlySignals): Pro
   });
 
   log.info("agent started", { version, api: new URL(config.apiUrl).origin, ...config.identity });
+  for (const doubt of config.doubts) log.warn(`doubtful configuration: ${doubt}`);
   const clock = createClock();
   const imds = createImds({ url: config.imds.url, timings });
   const token = new NodeToken({ imds, clock, onToken: rememberingIn(secrets) });

@@ -48,7 +48,9 @@ export async function reportEnd(
     }
     if (!isRetryable(answer.fault)) {
       const text = "report refused: this attempt is not current any more";
-      log.warn(text, { end, fault: answer.fault, reason: answer.reason ?? answer.message });
+      // Canceled meanwhile is no trouble.
+      const say = answer.reason === "canceled" ? log.info : log.warn;
+      say(text, { end, fault: answer.fault, reason: answer.reason ?? answer.message });
       return answer.reason === end;
     }
     log.warn("report not delivered, will retry", { end, tries, reason: answer.message });

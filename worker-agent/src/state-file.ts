@@ -2,10 +2,12 @@
  * The state file that job scripts read, for example to wait for their uploads. Rewritten on every change, changes
  * that come while it is being written together; each version is whole: written beside and renamed into place.
  */
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Log, reasonOf } from "./log.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { pause } from "./pause.ts";
+import { temporaryOf } from "./state-file-place.ts";
 
 /** A file that takes so long to put into words is long… */
 const longMs = 5;
@@ -72,11 +74,11 @@ export class StateFile {
   }
 
   async #write(): Promise<void> {
-    const temporary = `${this.#path}.${process.pid}.tmp`;
+    const temporary = temporaryOf(this.#path);
     while (this.#dirty) {
       this.#dirty = false;
       try {
-        await mkdir(dirname(this.#path), { recursive: true });
+        await makeDirectory(dirname(this.#path));
         const beganMs = performance.now();
         const text = JSON.stringify({ start: this.#start, jobs: this.#jobs }, null, 2);
         const tookMs = performance.now() - beganMs;

@@ -63,13 +63,12 @@ async function privateDirectory(
 async function openLogs(
   directory: PrivateDirectory,
   { lease, log }: Attempt,
-  { client, config, identity, outlets, timings }: AttemptSettings,
+  { client, identity, outlets, timings }: AttemptSettings,
   environment: NodeJS.ProcessEnv,
 ): Promise<AttemptLogs | undefined> {
-  if (config.logSendMs === 0) return undefined;
+  if (timings.logSendMs === 0) return undefined;
   return AttemptLogs.open(directory.path, {
-    ...{ client, identity, lease, log, environment },
-    timings: { ...timings, logSendMs: config.logSendMs },
+    ...{ client, identity, lease, log, environment, timings },
     outlets: outlets ?? { stdout: process.stdout, stderr: process.stderr },
   });
 }

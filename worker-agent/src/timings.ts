@@ -82,7 +82,7 @@ export const timings = {
   progressPollMs: 5_000,
   /** How often it is looked whether a command has stalled. */
   stallTickMs: 1_000,
-  /** What is written to stdout or stderr is sent on within so long… */
+  /** What is written to stdout or stderr is sent on within so long (KELPIE_LOG_SECONDS; 0: it is not kept)… */
   logSendMs: 5_000,
   /** …by calls of so long, tried again after pauses that grow to the last of these. */
   logCallMs: 15_000,

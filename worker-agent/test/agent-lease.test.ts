@@ -98,7 +98,7 @@ test("a superseded attempt stops its command and reports nothing; the agent take
   await fileAppears(agent.path("started"));
   agent.server.supersede(lostId);
   agent.sleep(60_000); // makes it renew now
-  await agent.logged("attempt lost");
+  expect(await agent.logged("attempt lost")).toMatchObject({ severity: "WARN", reason: "superseded" });
   expect(existsSync(agent.path("interrupted"))).toBe(true);
   const nextId = agent.server.submit(program(""));
   await agent.server.report("completed", nextId);
@@ -129,15 +129,21 @@ test("a completion whose answer was lost counts, even if a renewal hears of it f
   await expect.poll(async () => (await agent.state()).jobs[0].status, eventually).toBe("completed");
 });
 
-test("a report that the API refuses is dropped, and the agent goes on", async () => {
-  const agent = await startAgent();
-  const refusedId = agent.server.submit(
-    program(`fs.writeFileSync("started", ""); ${waitForFile(agent.path("go"))}`),
-  );
-  await fileAppears(agent.path("started"));
-  agent.server.supersede(refusedId, "not_holder");
-  await writeFile(agent.path("go"), "");
-  await agent.logged("report refused");
-  const nextId = agent.server.submit(program(""));
-  await agent.server.report("completed", nextId);
-});
+test.each([
+  ["not_holder", "WARN"],
+  ["canceled", "INFO"],
+] as const)(
+  "a report that the API refuses (%s) is dropped, and the agent goes on",
+  async (reason, severity) => {
+    const agent = await startAgent();
+    const refusedId = agent.server.submit(
+      program(`fs.writeFileSync("started", ""); ${waitForFile(agent.path("go"))}`),
+    );
+    await fileAppears(agent.path("started"));
+    agent.server.supersede(refusedId, reason);
+    await writeFile(agent.path("go"), "");
+    expect(await agent.logged("report refused")).toMatchObject({ severity, reason });
+    const nextId = agent.server.submit(program(""));
+    await agent.server.report("completed", nextId);
+  },
+);

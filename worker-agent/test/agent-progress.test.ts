@@ -28,7 +28,7 @@ test("the newest step rides on the renewal and on the report; each higher one co
     progress: 2,
     progress_report: { step: 2, total: 9, message: "half way" },
   });
-  expect((await agent.logged("is no progress")).severity).toBe("WARN");
+  expect(await agent.logged("is no progress")).toMatchObject({ severity: "WARN", reason: "not JSON" });
   writeFileSync(agent.path("go"), "");
   // The last line has no end, and was written right before the command's own.
   expect((await agent.server.report("completed", id)).progress).toEqual({ step: 3 });

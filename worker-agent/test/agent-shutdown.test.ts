@@ -26,15 +26,10 @@ test("SIGTERM: the last checkpoint goes up, the job is released", async () => {
 test("SIGTERM while outputs upload: they may finish, and the job is completed", async () => {
   const agent = await startAgent();
   const id = agent.server.submit({ sync: checkpointRules, ...program("") });
-  const uploading = Promise.withResolvers<void>();
-  const release = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = async () => {
-    uploading.resolve();
-    await release.promise;
-  };
-  await uploading.promise;
+  const uploads = agent.transfers.holdUploads();
+  await uploads.begun;
   agent.shutdown.request();
-  release.resolve();
+  uploads.goOn();
   await agent.running;
   expect(agent.server.endOf(id)).toBe("completed");
 });

@@ -7,7 +7,7 @@ import { runAgent } from "../src/agent.ts";
 import { createApiClient } from "../src/api/client.ts";
 import { type CgroupMemory, createCgroupMemory } from "../src/cgroup-memory.ts";
 import { createClock } from "../src/clock.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig, timingsOf } from "../src/config.ts";
 import { createImds } from "../src/imds/imds.ts";
 import { createCredentials } from "../src/imds/node-credentials.ts";
 import { NodeToken, rememberingIn } from "../src/imds/node-token.ts";
@@ -17,7 +17,7 @@ import type { Node } from "../src/node/read-node.ts";
 import { signalGroup } from "../src/process-group.ts";
 import { Shutdown } from "../src/shutdown.ts";
 import type { Snapshots } from "../src/snapshot/ports.ts";
-import { timings as realTimings, type Timings } from "../src/timings.ts";
+import type { Timings } from "../src/timings.ts";
 import { ApiServer } from "./api-server.ts";
 import { noSnapshots } from "./fake-snapshots.ts";
 import { FakeTransfers } from "./fake-transfers.ts";
@@ -105,7 +105,7 @@ export async function startAgent(
     ...options.environment,
   };
   const config = readConfig(environment, workdir);
-  const agentTimings = { ...realTimings, ...quickTimings, ...options.timings };
+  const agentTimings = { ...timingsOf(config), ...quickTimings, ...options.timings };
   const imds = createImds({ url: config.imds.url, timings: agentTimings });
   const token = new NodeToken({ imds, clock, onToken: rememberingIn(secrets) });
   const running = runAgent({

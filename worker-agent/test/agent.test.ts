@@ -53,25 +53,20 @@ test("a job with the six older fields finds its directories where the environmen
 
 test("the next job starts while the last one's outputs upload, and finds empty directories", async () => {
   const agent = await startAgent();
-  const uploading = Promise.withResolvers<void>();
-  const secondRan = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = async () => {
-    uploading.resolve();
-    await secondRan.promise;
-  };
+  const uploads = agent.transfers.holdUploads();
   const rules = { after: checkpointRules.after };
   const firstId = agent.server.submit({
     sync: rules,
     ...program(`fs.mkdirSync("work/output/deep"); fs.writeFileSync("work/output/deep/first", "1")`),
   });
-  await uploading.promise;
+  await uploads.begun;
   agent.server.submit({
     sync: rules,
     ...program(`fs.writeFileSync("seen", JSON.stringify(fs.readdirSync("work/output")))`),
   });
   await fileAppears(agent.path("seen"));
   expect(agent.server.endOf(firstId)).toBeUndefined();
-  secondRan.resolve();
+  uploads.goOn();
   await agent.server.report("completed", firstId);
   await expect.poll(() => agent.read("seen"), eventually).toBe("[]");
   expect(agent.transfers.objects.get("b/output/deep/first")).toBe("1");
@@ -82,20 +77,15 @@ test("the next job starts while the last one's outputs upload, and finds empty d
 test("a job whose directory holds another's outputs aside waits for them", async () => {
   const agent = await startAgent();
   const whole = [{ bucket: "b", prefix: "none/", local_path: "work", direction: "download" as const }];
-  const uploading = Promise.withResolvers<void>();
-  const release = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = async () => {
-    uploading.resolve();
-    await release.promise;
-  };
+  const uploads = agent.transfers.holdUploads();
   const firstId = agent.server.submit({
     sync: { before: whole, after: checkpointRules.after },
     ...program(`fs.writeFileSync("work/output/first", "1")`),
   });
-  await uploading.promise;
+  await uploads.begun;
   const secondId = agent.server.submit({ sync: { before: whole }, ...program("") });
   await agent.logged("waiting: an earlier job's outputs");
-  release.resolve();
+  uploads.goOn();
   await agent.server.report("completed", firstId);
   await agent.server.report("completed", secondId);
   expect(agent.transfers.objects.get("b/output/first")).toBe("1");
@@ -103,20 +93,14 @@ test("a job whose directory holds another's outputs aside waits for them", async
 
 test("a node whose uploads lag behind takes no further job", async () => {
   const agent = await startAgent();
-  const release = Promise.withResolvers<void>();
-  const bothUploading = Promise.withResolvers<void>();
-  let uploads = 0;
-  agent.transfers.beforeUpload = async () => {
-    if (++uploads === 2) bothUploading.resolve();
-    await release.promise;
-  };
+  const uploads = agent.transfers.holdUploads(2);
   const job = { sync: { after: checkpointRules.after }, ...program("") };
   const ids = [agent.server.submit(job), agent.server.submit(job), agent.server.submit(job)];
-  await bothUploading.promise;
+  await uploads.begun;
   const before = agent.server.calls.length;
   agent.sleep(60_000); // makes it renew now
   await agent.server.until((call) => call.route === "renew" && agent.server.calls.indexOf(call) >= before);
-  release.resolve();
+  uploads.goOn();
   for (const id of ids) await agent.server.report("completed", id);
   const held = agent.server.calls.map((call) => (call.route === "renew" ? call.body.leases.length : 0));
   expect(Math.max(...held)).toBe(2);
@@ -172,11 +156,10 @@ test("a rule's directory inside another rule's directory is there for the comman
 test("no work for as long as configured: the agent ends, after its uploads", async () => {
   const agent = await startAgent({ environment: { MAX_TIME_WITH_NO_WORK_S: "1" } });
   const id = agent.server.submit({ sync: checkpointRules, ...program("") });
-  const release = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = () => release.promise;
+  const uploads = agent.transfers.holdUploads();
   await agent.logged("no work for as long as configured");
   expect(agent.server.endOf(id)).toBeUndefined();
-  release.resolve();
+  uploads.goOn();
   await agent.running;
   expect(agent.server.endOf(id)).toBe("completed");
 });

@@ -55,6 +55,19 @@ test("a server that never answers is given up in bounded time", async () => {
   expect(await callAgainst(() => undefined, 50)).toMatchObject({ ok: false, fault: "lost" });
 });
 
+test("an answer that is far too long is not read to its end, nor believed", async () => {
+  const answer = await callAgainst((_request, response) => {
+    response.end(`${" ".repeat(17 * 1024 * 1024)}{"message":"welcome"}`);
+  });
+  const message = expect.stringMatching(/unexpected answer of POST \/x: over 16777216 bytes/);
+  expect(answer).toMatchObject({ ok: false, fault: "lost", message });
+});
+
+test("a success without a body is none", async () => {
+  const answer = await callAgainst((_request, response) => response.writeHead(204).end());
+  expect(answer).toMatchObject({ ok: false, fault: "lost" });
+});
+
 test("the credentials and the agent's version are told on every call", async () => {
   const answer = await callAgainst((request, response) => {
     const told = `${request.headers["x-kelpie-key"]} ${request.headers["user-agent"]}`;

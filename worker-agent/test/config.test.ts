@@ -65,6 +65,29 @@ test("every bad variable is named at once, and no value is echoed", () => {
   expect(problems).not.toContain("hunter2");
 });
 
+test.each([
+  ["KELPIE_LOG_SECONDS", "99999999", "must be a number of seconds from 0 to 99999"],
+  ["KELPIE_LOG_SECONDS", "often", "must be a number of seconds from 0 to 99999"],
+  ["KELPIE_POLL_SECONDS", "0.05", "must be a number of seconds from 0.1 to 99999"],
+  ["KELPIE_SLOTS", "abc", "must be a whole number from 1 to 32"],
+  ["KELPIE_SLOTS", "0", "must be a whole number from 1 to 32"],
+  ["KELPIE_SLOTS", "33", "must be a whole number from 1 to 32"],
+  ["KELPIE_SHUTDOWN_UPLOAD_SECONDS", "3601", "must be a whole number from 0 to 3600"],
+  ["MAX_RETRIES", "-1", "must be a whole number from 0 to 999999999"],
+  ["MAX_RETRIES", "99999999999", "must be a whole number from 0 to 999999999"],
+])("%s=%s: the bounds are told, once", (name, value, says) => {
+  expect(problemsOf({ ...least, [name]: value })).toMatch(new RegExp(`:\n  - ${name} ${says}$`));
+});
+
+test.each(["ws://kelpie.example", "kelpie.example", "kelpie.example:443", "https:/", "file:///kelpie"])(
+  "KELPIE_API_URL=%s: what a URL has to be like is told",
+  (url) => {
+    expect(problemsOf({ ...least, KELPIE_API_URL: url })).toContain(
+      "- KELPIE_API_URL must be a whole URL: https:// (http:// is taken too) and a host, as https://kelpie.example",
+    );
+  },
+);
+
 test("a Kelpie key wins over a Salad key, which needs organization and project", () => {
   const salad = { ...least, KELPIE_API_KEY: "", SALAD_API_KEY: "salad-key" };
   expect(problemsOf(salad)).toContain("SALAD_ORGANIZATION_NAME");
@@ -121,6 +144,23 @@ test("booleans as people write them, and S3's own endpoint before the general on
   );
   expect(config.recreateBetweenJobs).toBe(true);
   expect(config.transfer).toMatchObject({ endpointUrl: "http://s3", region: "auto" });
+});
+
+test.each([
+  [{ AWS_ACCESS_KEY_ID: "hunter2" }, "AWS_SECRET_ACCESS_KEY is missing beside AWS_ACCESS_KEY_ID"],
+  [
+    { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "hunter2" },
+    "AWS_ACCESS_KEY_ID is missing beside AWS_SECRET",
+  ],
+])("half a pair of storage keys is doubted, not refused: %j", (keys, says) => {
+  expect(readConfig({ ...least, ...keys }, "/app").doubts).toEqual([expect.stringContaining(says)]);
+  expect(readConfig({ ...least, ...keys }, "/app").doubts.join()).not.toContain("hunter2");
+});
+
+test("both storage keys, or neither, leave no doubt", () => {
+  expect(readConfig(least, "/app").doubts).toEqual([]);
+  const pair = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" };
+  expect(readConfig({ ...least, ...pair }, "/app").doubts).toEqual([]);
 });
 
 test("the agent's version is the package's", () => {

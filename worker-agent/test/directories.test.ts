@@ -142,7 +142,7 @@ test("a directory with outputs aside inside cannot be left behind before they ar
   expect(await asides.isInside(join(workdir, "data/out"))).toBe(false);
   let left = false;
   const leaving = asides
-    .leave([join(workdir, "data")], () => undefined)
+    .leave([join(workdir, "data")], new AbortController().signal, () => undefined)
     .then(() => {
       left = true;
     });

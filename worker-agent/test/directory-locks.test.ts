@@ -141,22 +141,17 @@ test("an agent's directories of older jobs are not cleared while another agent u
 
 test("while outputs moved aside upload, the directory they lie in is held", async () => {
   const agent = await startAgent();
-  const begun = Promise.withResolvers<void>();
-  const release = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = () => {
-    begun.resolve();
-    return release.promise;
-  };
+  const uploads = agent.transfers.holdUploads();
   const id = agent.server.submit({
     sync: { after: [{ bucket: "b", prefix: "", local_path: "data/out", direction: "upload" as const }] },
     ...program(`fs.writeFileSync("data/out/file", "content")`),
   });
-  await begun.promise;
+  await uploads.begun;
   // A job after it: by then the first one's own directories are free again.
   await agent.server.report("completed", agent.server.submit(program("")));
   const other = new DirectoryLocks(log);
   await expect(other.take([agent.path("data")])).rejects.toThrow(PathBusy);
   await (await other.take([agent.path("data/out")]))();
-  release.resolve();
+  uploads.goOn();
   await agent.server.report("completed", id);
 });

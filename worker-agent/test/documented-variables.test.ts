@@ -45,6 +45,29 @@ test.each(read)(
   },
 );
 
+/** What is wrong with a value that is no number; undefined: it is not wrong. */
+const refusals = read.map(
+  ([name, schema]) => [name, schema.safeParse("abc").error?.issues[0]?.message] as const,
+);
+const boundsTold = refusals.flatMap(([name, message]) => {
+  const [, least, most] = /^must be a .*number.* from (\S+) to (\d+)$/.exec(message ?? "") ?? [];
+  // Nine digits are no bound that anybody meets.
+  return least === undefined || most === "999999999" ? [] : [[name, `${least} to ${most}`] as const];
+});
+
+test.each(boundsTold)("%s is from %s: so says the document", (name, bounds) => {
+  expect(documented.get(name)?.unit).toContain(bounds);
+});
+
+test("the bounds that people meet are told with the refusal", () => {
+  expect(boundsTold).toEqual([
+    ["KELPIE_SHUTDOWN_UPLOAD_SECONDS", "0 to 3600"],
+    ["KELPIE_POLL_SECONDS", "0.1 to 99999"],
+    ["KELPIE_SLOTS", "1 to 32"],
+    ["KELPIE_LOG_SECONDS", "0 to 99999"],
+  ]);
+});
+
 test.each(
   read.filter(([, schema]) => schema instanceof z.ZodDefault && typeof schema.def.defaultValue === "number"),
 )("%s is a number, so it has a unit", (name) => {

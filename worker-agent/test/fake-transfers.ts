@@ -15,6 +15,19 @@ export class FakeTransfers implements Transfers {
   /** Of all mirrors. */
   readonly broken = new AbortController();
 
+  /** From now on outputs wait before they go up, until `goOn`. `begun` resolves once so many do. */
+  holdUploads(count = 1): { begun: Promise<void>; goOn: () => void } {
+    const begun = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    let held = 0;
+    this.beforeUpload = () => {
+      held += 1;
+      if (held === count) begun.resolve();
+      return release.promise;
+    };
+    return { begun: begun.promise, goOn: release.resolve };
+  }
+
   async download(rules: DownloadRule[], context: TransferContext) {
     await this.beforeDownload(rules, context);
     context.signal.throwIfAborted();

@@ -88,6 +88,20 @@ test("an unusable configuration is said in one line that names every variable, a
   }
 });
 
+test("a variable that is misspelt is warned of in one line, and the agent starts", async () => {
+  const server = await startServer();
+  const { child, exited, output } = launchAgentOf(server, { environment: { KELPIE_SLOT: "4" } });
+  await server.until((call) => call.route === "claim");
+  child.kill("SIGTERM");
+  expect(await exited).toBe(0);
+  const warnings = output()
+    .split("\n")
+    .filter((line) => line.includes("KELPIE_SLOT"));
+  expect(warnings.map((line) => JSON.parse(line))).toMatchObject([
+    { severity: "WARN", message: "doubtful configuration: KELPIE_SLOT is not read: is KELPIE_SLOTS meant?" },
+  ]);
+});
+
 test("--version and --help need no configuration", async () => {
   const told = launch({ environment: {}, args: ["--version"] });
   expect(await told.exited).toBe(0);
@@ -121,6 +135,15 @@ test("SIGTERM while the program still loads: exit 0, not death by signal", async
   child.kill("SIGTERM");
   expect(await exited).toBe(0);
   expect(server.calls.some((call) => call.route === "claim")).toBe(false);
+});
+
+test("a state file below /proc, where none can be, is refused in one line, and exits 78", async () => {
+  const server = await startServer();
+  const path = "/proc/none/kelpie-state.json";
+  const { exited, output } = launchAgentOf(server, { environment: { KELPIE_STATE_FILE: path } });
+  expect(await exited).toBe(78);
+  expect(output()).toContain(`KELPIE_STATE_FILE: ${path} cannot be: its directory cannot be made (ENOENT`);
+  expect(server.calls).toEqual([]);
 });
 
 test("a second agent with the first one's state file says so in one line, and exits 78", async () => {

@@ -18,12 +18,7 @@ async function fewClaims() {
 
 test("incident 17: the deletion cost drops while the last uploads run: it is highest then, and 0 only after the report", async () => {
   const agent = await startOnNode();
-  const uploading = Promise.withResolvers<void>();
-  const goOn = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = async () => {
-    uploading.resolve();
-    await goOn.promise;
-  };
+  const uploads = agent.transfers.holdUploads();
   const id = agent.server.submit({
     sync: { after: checkpointRules.after },
     ...program(`fs.writeFileSync("started", ""); ${waitForFile(agent.path("go"))}`),
@@ -31,9 +26,9 @@ test("incident 17: the deletion cost drops while the last uploads run: it is hig
   await fileAppears(agent.path("started"));
   await agent.imds.until(() => agent.imds.costs.at(-1) === 1);
   await writeFile(agent.path("go"), "");
-  await uploading.promise;
+  await uploads.begun;
   await agent.imds.until(() => agent.imds.costs.at(-1) === 100_000);
-  goOn.resolve();
+  uploads.goOn();
   await agent.server.report("completed", id);
   await agent.imds.until(() => agent.imds.costs.at(-1) === 0);
   expect(agent.imds.costs).toEqual([0, 1, 100_000, 0]);
@@ -76,14 +71,9 @@ test("a job that fails before its command runs says nothing about this node", as
 
 test("the API asks with its answer to a report: outputs that still go up are waited for", async () => {
   const agent = await startOnNode();
-  const uploading = Promise.withResolvers<void>();
-  const goOn = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = async () => {
-    uploading.resolve();
-    await goOn.promise;
-  };
+  const uploads = agent.transfers.holdUploads();
   const slowId = agent.server.submit({ sync: { after: checkpointRules.after }, ...program("") });
-  await uploading.promise;
+  await uploads.begun;
   agent.server.reallocate = "what fails here goes well elsewhere";
   const id = agent.server.submit(failing);
   await agent.server.report("failed", id);
@@ -91,7 +81,7 @@ test("the API asks with its answer to a report: outputs that still go up are wai
   await fewClaims();
   expect(agent.imds.count(reallocate)).toBe(0);
   agent.server.reallocate = undefined;
-  goOn.resolve();
+  uploads.goOn();
   const { body } = await agent.imds.asked(reallocate);
   expect(body).toEqual({ reason: "what fails here goes well elsewhere" });
   expect(agent.server.endOf(slowId)).toBe("completed");
@@ -187,18 +177,13 @@ test("a request whose answer was lost may have been heard: nothing is claimed un
 
 test("a container for each job: asked for after its uploads, before the next claim; SIGTERM then ends the agent", async () => {
   const agent = await startOnNode({ environment: { KELPIE_RECREATE_BETWEEN_JOBS: "true" } });
-  const goOn = Promise.withResolvers<void>();
-  const uploading = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = async () => {
-    uploading.resolve();
-    await goOn.promise;
-  };
+  const uploads = agent.transfers.holdUploads();
   const id = agent.server.submit({ sync: { after: checkpointRules.after }, ...program("") });
-  await uploading.promise;
+  await uploads.begun;
   const nextId = agent.server.submit(program(""));
   await fewClaims();
   expect(agent.imds.count(recreate)).toBe(0);
-  goOn.resolve();
+  uploads.goOn();
   await agent.imds.asked(recreate);
   expect(agent.server.endOf(id)).toBe("completed");
   await fewClaims();
@@ -221,12 +206,11 @@ test("no work for long: uploads are waited for, another node is asked for, the a
     environment: { MAX_TIME_WITH_NO_WORK_S: "1" },
     timings: { idleMoveWaitMs: 10 },
   });
-  const goOn = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = () => goOn.promise;
+  const uploads = agent.transfers.holdUploads();
   const id = agent.server.submit({ sync: { after: checkpointRules.after }, ...program("") });
   await agent.logged("no work for as long as configured");
   expect(agent.imds.count(reallocate)).toBe(0);
-  goOn.resolve();
+  uploads.goOn();
   await agent.running;
   expect(agent.server.endOf(id)).toBe("completed");
   expect(agent.imds.calls.filter(({ what }) => what === reallocate)).toEqual([

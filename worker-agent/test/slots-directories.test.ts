@@ -98,7 +98,7 @@ test("a job that waits for a directory ends at once with its lease, and with the
   await agent.logged("waiting for a directory");
   agent.server.supersede(lostId, "canceled");
   agent.sleep(60_000); // makes it renew now
-  expect(await agent.logged("attempt lost")).toMatchObject({ job_id: lostId });
+  expect(await agent.logged("attempt canceled")).toMatchObject({ job_id: lostId, severity: "INFO" });
   const id = agent.server.submit({ sync: checkpointIn("data"), ...program("") });
   await expect.poll(() => isClaimOf(agent, id), eventually).toBe(1);
   agent.shutdown.request();
@@ -113,17 +113,12 @@ test("a job that would clear outputs which still upload is given back, and says 
     timings: { occupiedHoldFirstMs: 50, occupiedPauseMs: 10 },
   });
   agent.server.requeues = true;
-  const uploading = Promise.withResolvers<void>();
-  const release = Promise.withResolvers<void>();
-  agent.transfers.beforeUpload = () => {
-    uploading.resolve();
-    return release.promise;
-  };
+  const uploads = agent.transfers.holdUploads();
   const firstId = agent.server.submit({
     sync: outputIn("data/out"),
     ...program(`fs.writeFileSync("data/out/file", "content")`),
   });
-  await uploading.promise;
+  await uploads.begun;
   const id = agent.server.submit({ sync: checkpointIn("data"), ...program("") });
   // At first the other slot may still be clearing.
   const why = `job ${firstId}, whose outputs still upload`;
@@ -131,7 +126,7 @@ test("a job that would clear outputs which still upload is given back, and says 
     (call) => call.route === "released" && call.jobId === id && !!call.body.reason?.includes(why),
   );
   expect(given.route === "released" && given.body.reason).toContain(agent.path("data/out"));
-  release.resolve();
+  uploads.goOn();
   await agent.server.report("completed", firstId);
   await agent.server.report("completed", id);
   expect(agent.transfers.objects.get("b/data/out/file")).toBe("content");

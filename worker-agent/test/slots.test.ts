@@ -25,6 +25,11 @@ test("as many jobs at once as there are slots, each told its own slot, directori
     environment: { KELPIE_SLOTS: "2" },
     node: { facts: {}, gpuCount: 4 },
   });
+  expect(await agent.logged("several jobs at once")).toMatchObject({
+    slots: 2,
+    gpus: 4,
+    gpus_each: "slot 0: 0,1; slot 1: 2,3",
+  });
   vi.stubEnv("CUDA_VISIBLE_DEVICES", undefined);
   const ids = ["a", "b"].map((name) =>
     agent.server.submit(
@@ -119,7 +124,7 @@ test("a job that is canceled ends alone", async () => {
   await Promise.all([started(agent, "lost"), started(agent, "kept")]);
   agent.server.supersede(lostId, "canceled");
   agent.sleep(60_000); // makes it renew now
-  expect(await agent.logged("attempt lost")).toMatchObject({ job_id: lostId });
+  expect(await agent.logged("attempt canceled")).toMatchObject({ job_id: lostId, severity: "INFO" });
   await go(agent, "kept");
   expect(await agent.server.report("completed", id)).toMatchObject({ exit_code: 0 });
 });
@@ -161,23 +166,17 @@ test("an agent ends for want of work only once no slot has any", async () => {
 
 test("running jobs and uploads together hold at most two leases for each slot", async () => {
   const agent = await startAgent({ environment: { KELPIE_SLOTS: "2" } });
-  const release = Promise.withResolvers<void>();
-  const four = Promise.withResolvers<void>();
-  let uploads = 0;
-  agent.transfers.beforeUpload = async () => {
-    if (++uploads === 4) four.resolve();
-    await release.promise;
-  };
+  const uploads = agent.transfers.holdUploads(4);
   const job = (name: string) => ({
     sync: { after: [{ bucket: "b", prefix: "", local_path: `data/${name}`, direction: "upload" as const }] },
     ...program(""),
   });
   const ids = ["a", "b", "c", "d", "e", "f"].map((name) => agent.server.submit(job(name)));
-  await four.promise;
+  await uploads.begun;
   const before = agent.server.calls.length;
   agent.sleep(60_000); // makes it renew now
   await agent.server.until((call) => agent.server.calls.indexOf(call) >= before && renewals(call) > 0);
-  release.resolve();
+  uploads.goOn();
   for (const id of ids) await agent.server.report("completed", id);
   expect(Math.max(...agent.server.calls.map(renewals))).toBe(4);
 });

@@ -54,6 +54,12 @@ export class AgentSocket {
     this.#stream.destroy();
   }
 
+  /** Ends it as a server does that says why, or not even a code. */
+  close(code?: number, reason = ""): void {
+    const body = code === undefined ? [] : [code >> 8, code & 0xff, ...Buffer.from(reason)];
+    this.#stream.end(Buffer.from([0x80 | opcodes.close, body.length, ...body]));
+  }
+
   /** A masked frame of less than 64 KiB, as clients send them; undefined: not all of it is there yet. */
   #readFrame(): { opcode: number; text: string } | undefined {
     const [first = 0, second = 0] = this.#unread;

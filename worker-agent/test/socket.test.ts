@@ -7,6 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { startAgent } from "./agent-under-test.ts";
 import { eventually, fileAppears, program, waitForFile } from "./commands.ts";
+import type { AgentSocket } from "./socket-server.ts";
 
 type Agent = Awaited<ReturnType<typeof startAgent>>;
 
@@ -111,7 +112,7 @@ describe("ended", () => {
     const { agent, socket, id } = await startRunning();
     agent.server.supersede(id, "canceled");
     socket.tell({ type: "ended", job_id: id, attempt: 1, reason: "canceled" });
-    await agent.logged("attempt lost");
+    expect((await agent.logged("attempt canceled")).severity).toBe("INFO");
     expect(existsSync(agent.path("interrupted"))).toBe(true);
     expect(agent.server.endOf(id)).toBeUndefined();
   });
@@ -194,6 +195,17 @@ describe("reconnecting", () => {
     agent.sockets.deaf = true;
     await agent.sockets.socket(2);
     expect((await agent.logged("socket lost")).reason).toBe("a ping was not answered");
+  });
+
+  test.each<[string, (socket: AgentSocket) => void]>([
+    ["no close frame: the connection was cut", (socket) => socket.kill()],
+    ["closed without a code", (socket) => socket.close()],
+    ["closed with code 1001", (socket) => socket.close(1001)],
+    ["deployed anew", (socket) => socket.close(1012, "deployed anew")],
+  ])("a socket that is lost: %s", async (reason, lose) => {
+    const { agent, socket } = await startWaiting();
+    lose(socket);
+    expect((await agent.logged("socket lost")).reason).toBe(reason);
   });
 
   test("an opening that is never answered is given up", async () => {

@@ -18,18 +18,21 @@ function counted(index: string, status: string): string {
 }
 
 const select = `SELECT r.*, ${counted("jobs_queue", "pending")}, ${counted("jobs_running", "running")},
+            EXISTS (SELECT 1 FROM groups WHERE ${ofRule} AND paused IS NOT NULL) AS queue_paused,
             (SELECT begun FROM open_holds WHERE ${ofRule}) AS hold_begun FROM scaling_rules r`;
 
 /** A rule with its queue; `ended` comes from `readEndedLately`. */
 export interface QueueRecord extends ScalingRuleRecord {
   pending: number;
   running: number;
+  /** 1: the container group is paused, which the rule need not be. */
+  queue_paused: number;
   /** Of a step down whose hold on grants nobody has seen the end of; null: there is none. */
   hold_begun: number | null;
 }
 
 /**
- * Rules after that one, in the order of the key, that are not paused. Indexes: the keys of scaling_rules and open_holds; jobs_queue and
+ * Rules after that one, in the order of the key, that are not paused. Indexes: the keys of scaling_rules, groups and open_holds; jobs_queue and
  * jobs_running, which it reads nothing beside.
  */
 export function readQueues(after: RuleKey, limit: number): Statement {

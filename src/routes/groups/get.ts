@@ -5,6 +5,7 @@ import { type DelayRecord, type GroupRecord, readDelays, readGroup } from "../..
 import { type FrontRecord, readFront } from "../../db/leases/head.ts";
 import { prepare } from "../../db/prepare.ts";
 import { type FrontJob, whyPending } from "../../domain/why-pending.ts";
+import { configOf } from "../../env.ts";
 import { pollWindowMs } from "../../group/polls.ts";
 import type { GroupNow } from "../../group/protocol.ts";
 import { ApiError } from "../../middleware/api-error.ts";
@@ -66,7 +67,7 @@ export const getContainerGroup = operation(route, async (c) => {
   );
   return c.json(
     {
-      ...presentGroup(key, record, countLimit),
+      ...presentGroup(key, record, { countLimit, scales: configOf(c.env).salad.apiKey !== null }),
       front: first
         ? { job_id: first.id, created: iso(first.created), priority: first.priority, attempt: first.attempt }
         : null,

@@ -2,6 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { GroupList, GroupListQuery } from "../../contract/index.ts";
 import { type GroupRecord, listGroups, readGroup } from "../../db/groups/overview.ts";
 import { prepare } from "../../db/prepare.ts";
+import { configOf } from "../../env.ts";
 import { answer, operation, refusals } from "../operation.ts";
 import { presentGroup } from "./present.ts";
 import { whoseGroups } from "./which.ts";
@@ -28,9 +29,10 @@ export const listContainerGroups = operation(route, async (c) => {
     prepare(c.env.DB, readGroup(userId, containerGroupId, countLimit)),
   );
   const records = read.length > 0 ? await c.env.DB.batch<GroupRecord>(read) : [];
+  const scales = configOf(c.env).salad.apiKey !== null;
   const groups = keys.flatMap((key, at) => {
     const record = records[at]?.results[0];
-    return record ? [presentGroup(key, record, countLimit)] : [];
+    return record ? [presentGroup(key, record, { countLimit, scales })] : [];
   });
   const next_cursor = ids.results.length > limit ? (keys.at(-1)?.containerGroupId ?? null) : null;
   return c.json({ _count: groups.length, groups, next_cursor }, 200);

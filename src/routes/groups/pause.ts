@@ -10,6 +10,7 @@ import type { AppEnv } from "../../middleware/app-env.ts";
 import { groupOf } from "../../middleware/group.ts";
 import { describeError, log } from "../../middleware/log.ts";
 import { answer, operation, refusals } from "../operation.ts";
+import { scaleUp } from "../scale-up.ts";
 import { iso } from "../times.ts";
 import { GroupParams, whichGroup } from "./which.ts";
 
@@ -40,7 +41,7 @@ const resumeRoute = createRoute({
   path: "/container-groups/{id}/resume",
   tags: ["Container groups"],
   access: "people" as const,
-  summary: "Hand out jobs again, and wake agents. Repeatable",
+  summary: "Hand out jobs again, wake agents, and let the autoscaler look. Repeatable",
   request: { params: GroupParams, query: GroupQuery },
   responses: { 200: answer(GroupPause, "Not paused"), ...refusals(400, 403, 404) },
 });
@@ -52,7 +53,11 @@ export const resume = operation(resumeRoute, async (c) => {
     prepare(c.env.DB, resumeGroup(userId, containerGroupId)),
     prepare(c.env.DB, countAvailable(userId, containerGroupId, Date.now(), maxSockets)),
   ]);
-  tell(c, groupOf(c, key).resumed(key, counted?.results[0]?.available ?? 0));
+  const resumed = async () => {
+    const { unattended } = await groupOf(c, key).resumed(key, counted?.results[0]?.available ?? 0);
+    if (unattended) await scaleUp(c, key);
+  };
+  tell(c, resumed());
   return c.json({ container_group_id: containerGroupId, paused: null }, 200);
 });
 

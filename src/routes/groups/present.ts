@@ -5,7 +5,12 @@ import type { Reason } from "../../domain/why-pending.ts";
 import type { AgentStatus, GroupKey } from "../../group/protocol.ts";
 import { iso, isoOrNull } from "../times.ts";
 
-export function presentGroup(key: GroupKey, record: GroupRecord, countLimit: number): GroupSummary {
+/** `scales`: whether this deployment acts on rules. */
+export function presentGroup(
+  key: GroupKey,
+  record: GroupRecord,
+  { countLimit, scales }: { countLimit: number; scales: boolean },
+): GroupSummary {
   const { jobs, atLeast } = countsOf(record, countLimit);
   return {
     container_group_id: key.containerGroupId,
@@ -14,11 +19,11 @@ export function presentGroup(key: GroupKey, record: GroupRecord, countLimit: num
     jobs,
     at_least: atLeast,
     oldest_pending: isoOrNull(record.oldest_pending),
-    scaling: scalingOf(record),
+    scaling: scalingOf(record, scales),
   };
 }
 
-function scalingOf(record: GroupRecord): GroupSummary["scaling"] {
+function scalingOf(record: GroupRecord, scales: boolean): GroupSummary["scaling"] {
   const { min_replicas, max_replicas, idle_threshold_seconds, updated } = record;
   if (min_replicas === null || max_replicas === null || idle_threshold_seconds === null || updated === null) {
     return null;
@@ -27,6 +32,7 @@ function scalingOf(record: GroupRecord): GroupSummary["scaling"] {
     ...{ min_replicas, max_replicas, idle_threshold_seconds },
     updated: iso(updated),
     paused: record.scaling_paused === 1,
+    active: scales,
     last_decision: lastDecisionOf(record),
   };
 }

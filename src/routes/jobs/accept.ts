@@ -18,15 +18,13 @@ import { type EncodedJob, encodeJob, insertJobs, type NewJob } from "../../db/jo
 import { prepare } from "../../db/prepare.ts";
 import type { Statement } from "../../db/statement.ts";
 import { configOf, hasManagedStorage } from "../../env.ts";
-import type { GroupKey } from "../../group/protocol.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import type { AppEnv } from "../../middleware/app-env.ts";
 import { groupOf, ownKey } from "../../middleware/group.ts";
 import { describeError, log } from "../../middleware/log.ts";
-import { Scaler } from "../../scaling/scaler.ts";
-import { scalingPorts } from "../../scaling/worker-ports.ts";
 import { problemOfTarget } from "../../webhooks/target.ts";
 import { fieldOf } from "../invalid-request.ts";
+import { scaleUp } from "../scale-up.ts";
 import { firstResult, type Keyed, keyedOf } from "./idempotency.ts";
 import { presentJob } from "./present.ts";
 
@@ -171,14 +169,5 @@ async function tellGroups(c: Context<AppEnv>, jobs: NewJob[]): Promise<void> {
     if (outcome.status === "rejected") {
       log("warning", "jobs_added_hint_lost", { error: describeError(outcome.reason) });
     }
-  }
-}
-
-/** Nobody is there to take them: the autoscaler looks at once, if the group has a rule. Otherwise the minute's pass does. */
-async function scaleUp(c: Context<AppEnv>, key: GroupKey): Promise<void> {
-  try {
-    await new Scaler(scalingPorts(c.env)).submitted(key);
-  } catch (error) {
-    log("warning", "scaling_on_submission_failed", { error: describeError(error) });
   }
 }

@@ -7,6 +7,7 @@ import { ApiError } from "../../middleware/api-error.ts";
 import { groupOf } from "../../middleware/group.ts";
 import { describeError, log } from "../../middleware/log.ts";
 import { answer, JobParams, operation, refusals } from "../operation.ts";
+import { scaleUp } from "../scale-up.ts";
 import { presentJob } from "./present.ts";
 import { queueOfJob } from "./queue-of-job.ts";
 
@@ -34,6 +35,7 @@ export const retryEndedJob = operation(route, async (c) => {
   // A hint, after the answer; lost, it costs the 2 s after which the group looks by itself.
   const told = groupOf(c, key)
     .jobsAdded(key, job.priority)
+    .then(({ unattended }) => (unattended ? scaleUp(c, key) : undefined))
     .catch((error: unknown) => log("warning", "jobs_added_hint_lost", { error: describeError(error) }));
   c.executionCtx.waitUntil(told);
   return c.json(presentJob(job), 202);

@@ -68,7 +68,9 @@ export const createScalingRule = operation(route, async (c) => {
 /** `own`: the caller's rule for the group, if it is his. Whose else it is, is not told. */
 const taken = (own: unknown) =>
   new ApiError("invalid_request", {
-    problem: own ? "has a scaling rule already" : "has a scaling rule of another user already",
+    problem: own
+      ? "has a scaling rule already: PATCH it, or DELETE it first"
+      : "has a scaling rule of another user already",
     field: "container_group_id",
   });
 

@@ -1,5 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
-import { EvaluationQuery, ScalingDecision } from "../../contract/index.ts";
+import { EvaluationQuery, ScalingEvaluation } from "../../contract/index.ts";
 import { configOf } from "../../env.ts";
 import { ApiError } from "../../middleware/api-error.ts";
 import { Scaler } from "../../scaling/scaler.ts";
@@ -17,7 +17,7 @@ const route = createRoute({
   description:
     "SaladCloud is asked with the deployment's key, as by the autoscaler itself; 403 where there is none.",
   request: { params: RuleParams, query: EvaluationQuery },
-  responses: { 200: answer(ScalingDecision, "The decision"), ...refusals(400, 403, 404) },
+  responses: { 200: answer(ScalingEvaluation, "The decision"), ...refusals(400, 403, 404) },
 });
 
 export const evaluateScalingRule = operation(route, async (c) => {
@@ -28,7 +28,8 @@ export const evaluateScalingRule = operation(route, async (c) => {
     throw new ApiError("forbidden", { problem: "this deployment scales nothing: it has no SALAD_API_KEY" });
   }
   const key = { userId, containerGroupId: id };
-  const decision = await new Scaler(scalingPorts(c.env)).evaluate(key, dry_run === "true");
+  const isDryRun = dry_run === "true";
+  const decision = await new Scaler(scalingPorts(c.env)).evaluate(key, isDryRun);
   if (decision === null) throw noSuchRule();
-  return c.json(presentDecision(decision), 200);
+  return c.json({ ...presentDecision(decision), dry_run: isDryRun }, 200);
 });

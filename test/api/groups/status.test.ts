@@ -183,7 +183,7 @@ test("the list: groups with jobs, a pause or a rule, each once, page by page", a
   expect(b).toMatchObject({
     paused: null,
     jobs: { pending: 1 },
-    scaling: { min_replicas: 0, max_replicas: 9, paused: false, last_decision: null },
+    scaling: { min_replicas: 0, max_replicas: 9, paused: false, active: true, last_decision: null },
   });
   expect(c).toMatchObject({
     jobs: { pending: 0 },

@@ -36,6 +36,16 @@ describe("an ended job sent back", () => {
     expect(attempts.body.attempts.map((attempt) => attempt.end)).toEqual(["failed", "completed"]);
   });
 
+  test("and one that waits for its bans to end: canceled and sent back, it is open to the same machine at once", async () => {
+    const job = await submit(user.key, { container_group_id: "banned" });
+    await claim("banned", "m1");
+    await report(job, "banned", "m1", "failed");
+    expect(await claim("banned", "m1")).toBeUndefined();
+    expect((await send("DELETE", `/jobs/${job.id}`, { key: user.key })).status).toBe(202);
+    expect((await send("POST", `/jobs/${job.id}/retry`, { key: user.key })).status).toBe(202);
+    expect(await claim("banned", "m1")).toMatchObject({ id: job.id, attempt: 2, num_failures: 0 });
+  });
+
   test("has ended: one that waits or runs is a 409, and stays as it is", async () => {
     const job = await submit(user.key, { container_group_id: "early" });
     const retry = () => send("POST", `/jobs/${job.id}/retry`, { key: user.key });

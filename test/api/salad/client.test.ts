@@ -89,6 +89,26 @@ describe("what is changed", () => {
     expect(await setReplicas(access, place(), 2)).toMatchObject({ ok: false, reason });
   });
 
+  test("instances without a node are listed as such, and one that is listed twice is one", async () => {
+    const running = { id: "i1", machine_id: "m1", state: "running" };
+    const instances = [
+      running,
+      { id: "i2", machine_id: null, state: "allocating" },
+      running,
+      { id: "i3", state: "allocating" },
+    ];
+    await fail({ kind: "body", status: 200, body: JSON.stringify({ instances }) });
+    const listed = await listInstances(access, place());
+    expect(listed).toMatchObject({
+      ok: true,
+      value: [
+        { id: "i1", machineId: "m1" },
+        { id: "i2", machineId: "" },
+        { id: "i3", machineId: "" },
+      ],
+    });
+  });
+
   test("of what no name can be: nothing is asked", async () => {
     const nowhere = { ...place(), group: "../x" };
     for (const call of [listInstances, startGroup, stopGroup]) {

@@ -8,7 +8,7 @@ import type {
   ErrorBody,
   GroupStatus,
   Job,
-  ScalingDecision,
+  ScalingEvaluation,
   ScalingHistory,
   Token,
   User,
@@ -37,10 +37,12 @@ let userId: string;
 let organization: string;
 let groupId: string;
 
+const groupUrl = () =>
+  `${env.SALAD_API_URL}/organizations/${organization}/projects/default/containers/trainers`;
+
 /** The group as Salad's API shows it. */
 async function group(): Promise<{ replicas: number; status: string }> {
-  const url = `${env.SALAD_API_URL}/organizations/${organization}/projects/default/containers/trainers`;
-  const answer = await fetch(url, { headers: { "Salad-Api-Key": env.SALAD_API_KEY } });
+  const answer = await fetch(groupUrl(), { headers: { "Salad-Api-Key": env.SALAD_API_KEY } });
   const body = (await answer.json()) as { replicas: number; current_state: { status: string } };
   return { replicas: body.replicas, status: body.current_state.status };
 }
@@ -74,7 +76,7 @@ async function newRule(replicas: number, fields: Record<string, unknown> = {}, s
 const history = (more = "") =>
   send<ScalingHistory>("GET", `/scaling-rules/${groupId}/events${more}`, { key });
 const evaluate = (more = "") =>
-  send<ScalingDecision>("POST", `/scaling-rules/${groupId}/evaluate${more}`, { key });
+  send<ScalingEvaluation>("POST", `/scaling-rules/${groupId}/evaluate${more}`, { key });
 const claim = (machine: string, instance: string) =>
   send<Job[]>(
     "GET",
@@ -162,6 +164,37 @@ test("a job for a group without instances starts it at once; a second one does n
   expect((await requestsAbout(organization)).length).toBe(asked);
 });
 
+/** The look after a submission comes two seconds later. */
+const lookAfterSubmission = () => new Promise((resolve) => setTimeout(resolve, 3_000));
+const started = () =>
+  vi.waitUntil(async () => (await group()).status !== "stopped", { timeout: 20_000, interval: 200 });
+
+test("a paused group gets no instances, and gets them when it is resumed", { timeout: 30_000 }, async () => {
+  await newRule(2, {}, true);
+  await send("POST", `/container-groups/${groupId}/pause`, { key });
+  await send("POST", "/jobs", { key, body: submission({ container_group_id: groupId }) });
+  await lookAfterSubmission();
+  await scale(env);
+  expect(await group()).toMatchObject({ status: "stopped" });
+  await send("POST", `/container-groups/${groupId}/resume`, { key });
+  await started();
+});
+
+test("a job that is retried starts its group", { timeout: 30_000 }, async () => {
+  await newRule(2, {}, true);
+  const { body } = await send<Job>("POST", "/jobs", {
+    key,
+    body: submission({ container_group_id: groupId }),
+  });
+  await send("DELETE", `/jobs/${body.id}`, { key });
+  await lookAfterSubmission();
+  // It tells of nobody there once in a while only; restarted, at once.
+  await evictAllDurableObjects();
+  expect(await group()).toMatchObject({ status: "stopped" });
+  expect((await send("POST", `/jobs/${body.id}/retry`, { key })).status).toBe(202);
+  await started();
+});
+
 test("a group that is gone takes its rule along, and its history stays", async () => {
   await newRule(1);
   await salad.removeGroup({ id: groupId });
@@ -181,7 +214,7 @@ test("one organization's trouble is not another's", async () => {
   expect(await group()).toMatchObject({ status: "stopped" });
   ({ key, groupId } = troubled);
   expect((await history()).body.events).toMatchObject([
-    { action: "none", error: "SaladCloud did not answer: 403 with HTML" },
+    { action: "none", error: "SaladCloud gave no answer to go by: 403 with HTML" },
   ]);
 });
 
@@ -202,6 +235,7 @@ describe("POST /scaling-rules/:id/evaluate", () => {
       replicas_after: 1,
     });
     expect((await group()).replicas).toBe(1);
+    expect([told.body.dry_run, (await evaluate()).body.dry_run]).toEqual([true, false]);
     const nothing = await evaluate();
     expect(nothing.body).toMatchObject({ action: "none", error: null });
     expect((await history()).body._count).toBe(1);
@@ -211,6 +245,12 @@ describe("POST /scaling-rules/:id/evaluate", () => {
     await newRule(1);
     const wrong = await send("POST", `/scaling-rules/${groupId}/evaluate?dry_run=maybe`, { key });
     expect([wrong.status, wrong.body.field]).toEqual([400, "dry_run"]);
+    // Not done for a slip of the pen.
+    for (const slip of ["dry-run", "dryrun", "Dry_run"]) {
+      const refused = await send("POST", `/scaling-rules/${groupId}/evaluate?${slip}=true`, { key });
+      expect([refused.status, refused.body.field]).toEqual([400, slip]);
+    }
+    expect((await history()).body._count).toBe(0);
     expect((await send("POST", "/scaling-rules/nobodys/evaluate", { key })).status).toBe(404);
     expect((await send("GET", "/scaling-rules/nobodys/events", { key })).status).toBe(404);
     const request = new Request(`https://api.test/scaling-rules/${groupId}/evaluate`, {

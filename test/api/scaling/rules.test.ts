@@ -1,4 +1,5 @@
 /** Scaling rules as people make them: the group must be there by Salad's word, and a rule never contradicts itself. */
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { createApp } from "../../../src/app.ts";
@@ -40,6 +41,10 @@ async function newToken(userId: string, organization: string) {
 
 let caller: Caller;
 beforeEach(async () => {
+  // More rules than anybody makes at once.
+  await runInDurableObject(env.SALAD_DESK.getByName("deployment"), (_desk, { storage }) =>
+    storage.deleteAll(),
+  );
   caller = await newCaller();
 });
 const bounds = { min_replicas: 1, max_replicas: 3, idle_threshold_seconds: 300 };

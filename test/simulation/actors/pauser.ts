@@ -67,7 +67,7 @@ export class Pauser {
     return this.#d1.database.all(sql, params);
   }
 
-  #tell(work: (engine: Engine) => Promise<void>): void {
+  #tell(work: (engine: Engine) => Promise<unknown>): void {
     this.#world.network.send({
       from: this.#desk,
       timeoutMs: callTimeoutMs,

@@ -20,6 +20,7 @@ import { Schedule } from "../world/schedule.ts";
 import type { Churn } from "./churn.ts";
 import { CloudFleet, type Losses } from "./cloud-fleet.ts";
 import { type Burst, day, planDay } from "./day-plan.ts";
+import { groupPort } from "./group-port.ts";
 import { everyMs, scaleAsKelpie } from "./kelpie-policy.ts";
 import { VirtualSaladPort } from "./salad-port.ts";
 import { drawStartUp } from "./start-up.ts";
@@ -258,32 +259,7 @@ function shipped(
   const desk = new LocalDesk(() => schedule.nowMs);
   let operations = 0;
   const caller = { alive: true, crash: () => undefined };
-  const rpc = <T>(work: Parameters<typeof object.call<T>>[0]): Promise<T> => {
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const back = (settle: () => void) =>
-      schedule.after(rpcMs, () => {
-        schedule.touched = true;
-        settle();
-      });
-    schedule.after(rpcMs, () =>
-      object.call(
-        work,
-        (answer) =>
-          back(() => (answer === null ? reject(new Error("the object died")) : resolve(answer as T))),
-        (error) => back(() => reject(error)),
-      ),
-    );
-    return promise;
-  };
-  const group: ScalingGroup = bend({
-    status: (of) => rpc((engine) => engine.status(of, sockets())),
-    holdGrants: (...given) => rpc((engine) => engine.holdGrants(...given)),
-    narrowHold: (...given) => rpc((engine) => engine.narrowHold(...given)),
-    badMachines: (of) => rpc((engine) => engine.badMachines(of, sockets())),
-    reallocated: (...given) => rpc((engine) => engine.reallocated(...given)),
-    // Null is an answer of its own here.
-    grantHold: async (of) => (await rpc(async (engine) => ({ hold: await engine.grantHold(of) }))).hold,
-  });
+  const group = bend(groupPort({ schedule, object }, caller, sockets));
   const scaler = new Scaler({
     d1: { batch: (statements) => d1.send(caller, statements) },
     salad: port,

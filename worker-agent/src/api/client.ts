@@ -1,9 +1,14 @@
-/** One call of the API: bounded in time, its answer checked against the contract, its failure a value. */
+/** One call of the API: bounded in time and size, its answer checked against the contract, its failure a value. */
 import type { z } from "zod";
+import { parseJson } from "../parse-json.ts";
 import { unlessAborted } from "../pause.ts";
+import { bodyOf, readTextAtMost } from "../read-text.ts";
 import { version } from "../version.ts";
 import { type Credentials, fixedCredentials } from "./credentials.ts";
 import { type Answer, classifyError, classifyStatus } from "./fault.ts";
+
+/** The largest answer, 500 signed URLs of managed storage, takes some 2 MB. Longer ones are of something in between, or never end. */
+const answerBytesMax = 16 * 1024 * 1024;
 
 export interface Call<T> {
   method: "GET" | "POST" | "PUT";
@@ -84,23 +89,18 @@ async function send<T>(
       redirect: "manual",
       signal,
     });
-    const json = parseJson(await response.text());
+    const text = await readTextAtMost(bodyOf(response), answerBytesMax);
+    const json = text === undefined ? undefined : parseJson(text);
     if (!response.ok) return classifyStatus(response.status, json);
     const parsed = answer.safeParse(json);
     if (parsed.success) return { ok: true, value: parsed.data };
     const where = parsed.error.issues[0];
-    const message = `unexpected answer of ${method} ${path}: ${where?.path.join(".")} ${where?.message}`;
+    const what =
+      text === undefined ? `over ${answerBytesMax} bytes` : `${where?.path.join(".")} ${where?.message}`;
+    const message = `unexpected answer of ${method} ${path}: ${what}`;
     // Not JSON at all was said by something in between; JSON of another shape by an API of another version.
     return { ok: false, fault: json === undefined ? "lost" : "invalid", message };
   } catch (error) {
     return classifyError(error);
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // an HTML page of something between us and the API
   }
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ClaimedJob, type ClaimQuery, StopSignal } from "../../../src/contract/index.ts";
 import type { ApiClient } from "./client.ts";
 import type { Answer } from "./fault.ts";
+import { LeaseSeconds } from "./lease-seconds.ts";
 
 /**
  * What the agent needs of a job, and no more: fields that an older API does not know yet must not stop it. An API that
@@ -25,8 +26,9 @@ export const LeasedJob = ClaimedJob.pick({
   lease_token: true,
   lease_seconds: true,
 })
-  .required({ lease_token: true, lease_seconds: true })
+  .required({ lease_token: true })
   .extend({
+    lease_seconds: LeaseSeconds,
     stop_signal: StopSignal.default("SIGTERM"),
     stop_grace_seconds: ClaimedJob.shape.stop_grace_seconds.default(30),
     timeout_seconds: ClaimedJob.shape.timeout_seconds.default(null),

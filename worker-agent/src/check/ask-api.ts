@@ -3,10 +3,13 @@ import { AgentIdentity } from "../../../src/contract/index.ts";
 import type { ApiClient } from "../api/client.ts";
 import type { Answer } from "../api/fault.ts";
 import type { Config } from "../config.ts";
+import { bodyOf, readTextAtMost } from "../read-text.ts";
 import { explainNetwork } from "./explain-network.ts";
 import { type Finding, failed, ok } from "./finding.ts";
 
 export const askTimeoutMs = 10_000;
+/** Kelpie answers with a dozen. */
+const healthBytesMax = 64 * 1024;
 
 /** Signatures of S3 are refused from 15 min on, a node's token from 30 s beyond its 5 min. */
 const clockSkewMaxMs = 60_000;
@@ -20,7 +23,7 @@ export async function askWhetherReachable(apiUrl: string): Promise<Finding> {
       redirect: "manual",
       signal: AbortSignal.timeout(askTimeoutMs),
     });
-    const body = await response.text();
+    const body = (await readTextAtMost(bodyOf(response), healthBytesMax)) ?? "";
     const tookMs = performance.now() - startedMs;
     if (response.status !== 200 || !saysOk(body))
       return failed(

@@ -2,8 +2,7 @@
  * `kelpie check`: may this container work as an agent? One line per question, all that can be asked are asked, and a failed one says
  * what to do. It takes no job, holds no lease, and leaves nothing behind.
  */
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import { rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { createApiClient } from "../api/client.ts";
 import { createClock } from "../clock.ts";
@@ -12,6 +11,7 @@ import { createImds } from "../imds/imds.ts";
 import { createCredentials } from "../imds/node-credentials.ts";
 import { NodeToken } from "../imds/node-token.ts";
 import { reasonOf, secretsToHide } from "../log.ts";
+import { tryToWrite, whyNoStateFile } from "../state-file-place.ts";
 import { timings } from "../timings.ts";
 import { askWhetherReachable, askWhoWeAre } from "./ask-api.ts";
 import { askNode } from "./ask-node.ts";
@@ -47,11 +47,11 @@ export async function check(
     tell("configuration", failed(config.problems));
     return 1;
   }
-  const { apiUrl, identity, stateFile, transfer, ...rest } = config.config;
+  const { apiUrl, doubts, identity, stateFile, transfer, ...rest } = config.config;
   const imds = createImds({ url: rest.imds.url, timings });
   const token = new NodeToken({ imds, clock: createClock(), onToken: (jwt) => secrets.add(jwt) });
-  tell("configuration", ok("every variable can be used"));
-  tell("state file", await askDirectory(stateFile));
+  tell("configuration", ok(["every variable can be used", ...doubts].join("; but ")));
+  tell("state file", await askStateFile(stateFile));
   const reached = tell("API", await askWhetherReachable(apiUrl));
   let managedStorage: boolean | undefined;
   if (reached === "ok") {
@@ -76,15 +76,21 @@ function readAll(environment: NodeJS.ProcessEnv, workdir: string): { config: Con
   }
 }
 
-async function askDirectory(stateFile: string): Promise<Finding> {
-  const directory = dirname(stateFile);
+/** As the agent itself would do, and then as if nothing had been done. */
+async function askStateFile(path: string): Promise<Finding> {
+  const directory = dirname(path);
+  const made: string[] = [];
   try {
-    await access(directory, constants.W_OK);
-    return ok(`${directory} can be written`);
+    const why = await whyNoStateFile(path, made);
+    if (why !== undefined) return failed(why);
+    await tryToWrite(path);
+    return ok(made.length === 0 ? `${directory} can be written` : `${directory} can be made and written`);
   } catch (error) {
     return failed(
       `${directory} cannot be written (${reasonOf(error)}): name another KELPIE_STATE_FILE, or another WORKDIR in the image`,
     );
+  } finally {
+    for (const one of made.toReversed()) await rmdir(one).catch(() => undefined); // in use meanwhile
   }
 }
 

@@ -6,6 +6,7 @@
 import { Agent, request } from "undici";
 import { z } from "zod";
 import { reasonOf } from "../log.ts";
+import { parseJson } from "../parse-json.ts";
 import { pause } from "../pause.ts";
 
 /** Of every node of SaladCloud. */
@@ -125,12 +126,4 @@ export function createImds({ url, timings }: ImdsSettings): Imds {
       ),
     recreate: (signal) => ask({ method: "POST", path: "/v1/recreate", read: done }, signal),
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // said by something else that listens at this address
-  }
 }

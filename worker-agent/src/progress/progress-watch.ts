@@ -4,11 +4,11 @@
  */
 import { type FSWatcher, watch } from "node:fs";
 import { dirname } from "node:path";
-import { Progress } from "../../../src/contract/index.ts";
 import type { Log } from "../log.ts";
 import { pause } from "../pause.ts";
 import { AppendedLines } from "./appended-lines.ts";
 import type { AttemptProgress } from "./attempt-progress.ts";
+import { readProgress } from "./read-progress.ts";
 
 export interface ProgressTimes {
   /** Between two looks, at least. */
@@ -82,12 +82,9 @@ export class ProgressWatch {
   }
 
   #read(line: string, isWhole: boolean): void {
-    const parsed = Progress.safeParse(parse(line));
-    if (parsed.success) this.#progress.told(parsed.data);
-    else if (isWhole) {
-      const issue = parsed.error.issues[0];
-      this.#warn(`${issue?.path.join(".") || "it"}: ${issue?.message}`);
-    }
+    const read = readProgress(line);
+    if (read.ok) this.#progress.told(read.progress);
+    else if (isWhole) this.#warn(read.reason);
   }
 
   /** Once: a command that does not know the form would fill the log. What it wrote is not quoted, it may be anything. */
@@ -95,13 +92,5 @@ export class ProgressWatch {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
     this.#log.warn("a line of the progress file is no progress; such lines are ignored", { reason });
-  }
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }

@@ -2,11 +2,11 @@
  * A job's directories, held against the other slots' jobs before anything of it is made or cleared. Whoever is in the way is waited
  * for, with the lease held, but not for ever: see patience.ts, and docs/slots.md for why.
  */
-import type { Asides } from "../aside.ts";
+import type { UploadingAside } from "../aside.ts";
 import type { Attempt, AttemptSettings } from "../attempt.ts";
 import { realPathOf } from "../directories.ts";
 import { checkGoesOn } from "../ending.ts";
-import { pause, unlessAborted } from "../pause.ts";
+import { pause } from "../pause.ts";
 import { directoriesOf, type JobRules } from "../rules.ts";
 import type { Patience } from "./patience.ts";
 import { DirectoryOccupied, type SlotDirectories } from "./slot-directories.ts";
@@ -35,7 +35,13 @@ export async function holdDirectories(
   const until = AbortSignal.any([lease.trust.ended, shutdown.stopping, enough.signal]);
   const holdMs = patience.holdMs(job.id);
   let waits = false;
+  const alone = slots === 1;
   const onWait = ({ message }: DirectoryOccupied) => {
+    // An earlier job of its own, whose outputs still upload: it has nothing else to do, so it waits as long as it takes.
+    if (alone) {
+      log.info("waiting: an earlier job's outputs lie in this job's directories");
+      return;
+    }
     log.info("waiting for a directory", { reason: message, at_most_seconds: holdMs / 1000 });
     if (!waits) void pause(holdMs, until).then(() => enough.abort());
     waits = true;
@@ -43,8 +49,9 @@ export async function holdDirectories(
   let release = () => {};
   try {
     release = await directories.take(paths, { jobId: job.id, slot: slot.number }, until, onWait);
-    // A single slot waits as long as it takes (attempt.ts): it has nothing else to do.
-    if (slots > 1) await leaveAsides(job.id, { asides, directories: ofRules, until, onWait });
+    const occupied = (aside: UploadingAside) => new DirectoryOccupied(job.id, aside);
+    const left = await asides.leave(ofRules, until, (aside) => onWait(occupied(aside)));
+    if (left) throw occupied(left);
     checkGoesOn(lease, shutdown.stopping);
     patience.ran(job.id);
     return release;
@@ -55,24 +62,5 @@ export async function holdDirectories(
     throw error;
   } finally {
     enough.abort();
-  }
-}
-
-interface AsidesInTheWay {
-  asides: Asides;
-  directories: string[];
-  until: AbortSignal;
-  onWait: (error: DirectoryOccupied) => void;
-}
-
-/** Resolves once no outputs that still upload lie in these directories. */
-async function leaveAsides(jobId: string, { asides, directories, until, onWait }: AsidesInTheWay) {
-  for (;;) {
-    const [aside] = await asides.uploadingIn(directories);
-    if (!aside) return;
-    const error = new DirectoryOccupied(jobId, aside);
-    onWait(error);
-    await unlessAborted(aside.removed, until);
-    if (until.aborted) throw error;
   }
 }

@@ -22,6 +22,12 @@ export function slotsOf(count: number, directories: LegacyDirectories, gpuCount:
   );
 }
 
+/** Who sees which GPUs, for the log; undefined: everybody sees what the container sees. */
+export function sharesOf(slots: Slot[]): string | undefined {
+  const shares = slots.flatMap(({ number, gpus }) => (gpus === undefined ? [] : [`slot ${number}: ${gpus}`]));
+  return shares.length === 0 ? undefined : shares.join("; ");
+}
+
 function ownDirectories({ input, output, checkpoint }: LegacyDirectories, slot: number): LegacyDirectories {
   const own = (directory: string) => join(directory, `slot-${slot}`);
   return { input: own(input), output: own(output), checkpoint: own(checkpoint) };

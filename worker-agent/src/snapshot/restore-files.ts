@@ -8,6 +8,7 @@ import { constants, type Dirent } from "node:fs";
 import { type FileHandle, lstat, mkdir, readdir, realpath, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ChunkName, ManifestEntry } from "../../../src/contract/index.ts";
+import { makeDirectory } from "../make-directory.ts";
 import { forEachBounded } from "../transfer/bounded.ts";
 import { onDisk, Refused } from "../transfer/failures.ts";
 import { stateOf } from "../transfer/file-state.ts";
@@ -81,7 +82,7 @@ async function makeDirectories(stage: string, entries: ManifestEntry[]): Promise
   for (const { path, type } of entries) directories.add(type === "directory" ? path : dirname(path));
   for (const directory of directories) {
     const path = join(stage, directory);
-    await onDisk(path, mkdir(path, { recursive: true }));
+    await onDisk(path, makeDirectory(path));
   }
 }
 

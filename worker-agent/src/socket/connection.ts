@@ -12,6 +12,7 @@ import {
   socketPong,
 } from "../../../src/contract/index.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { parseJson } from "../parse-json.ts";
 import { jittered, pause } from "../pause.ts";
 import type { Timings } from "../timings.ts";
 
@@ -70,8 +71,9 @@ export async function openConnection(settings: ConnectionSettings, signal: Abort
     if (message) settings.onMessage(message);
     else settings.log.debug("message on the socket not understood");
   });
-  socket.addEventListener("error", ({ error, message }) => end(error ? reasonOf(error) : message));
-  socket.addEventListener("close", ({ code, reason }) => end(reason || `closed with code ${code}`));
+  // Of a connection that is cut the error says nothing: then no close frame has come either.
+  socket.addEventListener("error", ({ error, message }) => end(reasonOf(error ?? message) || noCloseFrame));
+  socket.addEventListener("close", ({ code, reason }) => end(reason || describeClose(code)));
 
   void pause(timings.socketOpenTimeoutMs, over.signal).then((waited) => {
     if (waited && socket.readyState === WebSocket.CONNECTING) end("no answer in time");
@@ -79,6 +81,20 @@ export async function openConnection(settings: ConnectionSettings, signal: Abort
   const opening = await opened.promise;
   if (opening.ok) void keepAlive(socket, () => heard, { end, over: over.signal, timings });
   return opening;
+}
+
+const noCloseFrame = "no close frame: the connection was cut";
+
+/** The two codes that never come over the wire stand for what did not come (RFC 6455, 7.4.1). */
+function describeClose(code: number): string {
+  switch (code) {
+    case 1005:
+      return "closed without a code";
+    case 1006:
+      return noCloseFrame;
+    default:
+      return `closed with code ${code}`;
+  }
 }
 
 /** A ping that is not answered before the next one is due: the network is gone, whatever the socket believes. */
@@ -100,11 +116,7 @@ async function keepAlive(
 
 function readMessage(data: unknown): ServerMessage | undefined {
   if (typeof data !== "string" || data.length > limits.socketMessageChars) return undefined;
-  try {
-    return ServerMessage.safeParse(JSON.parse(data)).data;
-  } catch {
-    return undefined; // not JSON: not said by an API that we know
-  }
+  return ServerMessage.safeParse(parseJson(data)).data;
 }
 
 /** What a WebSocket does not tell of its own opening. */

@@ -5,6 +5,7 @@
  */
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request as send } from "undici";
+import { readTextAtMost } from "../read-text.ts";
 import { Slots } from "./bounded.ts";
 import { BadAnswer, type StorageError } from "./failures.ts";
 import { refusalOf } from "./refusal.ts";
@@ -142,14 +143,9 @@ function reading(answer: Dispatcher.ResponseData, watch: StallWatch): HttpAnswer
 }
 
 async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.byteLength;
-    if (bytes > textLimitBytes) throw new BadAnswer(`the storage's answer is over ${textLimitBytes} bytes`);
-    parts.push(chunk);
-  }
-  return Buffer.concat(parts).toString("utf8");
+  const text = await readTextAtMost(chunks, textLimitBytes);
+  if (text === undefined) throw new BadAnswer(`the storage's answer is over ${textLimitBytes} bytes`);
+  return text;
 }
 
 async function refused(method: string, { body, statusCode }: Dispatcher.ResponseData): Promise<StorageError> {

@@ -1,6 +1,7 @@
 /** Makes directories for downloads, and never outside the root: keys are written by strangers. */
 import { lstat, mkdir, realpath } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
+import { makeDirectory } from "../make-directory.ts";
 import { LocalFailure, onDisk, Refused } from "./failures.ts";
 
 export class SafeRoot {
@@ -36,7 +37,7 @@ export class SafeRoot {
 }
 
 async function makeRoot(root: string): Promise<string> {
-  await onDisk(root, mkdir(root, { recursive: true }));
+  await onDisk(root, makeDirectory(root));
   return await onDisk(root, realpath(root));
 }
 

@@ -1,6 +1,9 @@
 /** `kelpie check`: each question's answer when all is well, and for each thing that can be wrong a line that says what to do. */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { check } from "../../src/check/check.ts";
 import { S3Server } from "../transfer/s3-server.ts";
@@ -108,6 +111,14 @@ test("variables that cannot be used are all named, and nothing is asked", async 
   expect(server.asked).toEqual([]);
 });
 
+test("a variable that is hardly meant so is told, and is no failure", async () => {
+  const { exitCode, line } = await ask(well, { KELPIE_SLOT: "4" });
+  expect(exitCode).toBe(0);
+  expect(line("configuration")).toMatch(
+    /^ok .*can be used; but KELPIE_SLOT is not read: is KELPIE_SLOTS meant/,
+  );
+});
+
 test("nothing listens at the API's address: it says so, and does not blame the key", async () => {
   // Below the ports that are given out by themselves, and an address of its own: no test beside this one listens there.
   const { exitCode, line } = await ask(well, { KELPIE_API_URL: "http://127.77.0.1:20999" });
@@ -125,6 +136,11 @@ test("something else answers at that address", async () => {
   const { exitCode, line } = await ask({ ...well, "/health": { body: "<html>Welcome" } });
   expect(exitCode).toBe(1);
   expect(line("API")).toMatch(/^failed .*not as Kelpie does/);
+});
+
+test("what answers there without an end is not read to it", async () => {
+  const body = `${" ".repeat(100_000)}{"status":"ok"}`;
+  expect((await ask({ ...well, "/health": { body } })).line("API")).toMatch(/^failed .*not as Kelpie does/);
 });
 
 test("clocks that are minutes apart, by which every signature would be refused", async () => {
@@ -227,8 +243,25 @@ test("own storage without a bucket to try is not tried, with one but without key
   expect(keyless.line("own storage")).toMatch(/^failed .*AWS_ACCESS_KEY_ID/);
 });
 
-test("a state file that cannot be written", async () => {
-  const { exitCode, line } = await ask(well, { KELPIE_STATE_FILE: "/nowhere/kelpie-state.json" });
-  expect(exitCode).toBe(1);
-  expect(line("state file")).toMatch(/^failed .*\/nowhere.*KELPIE_STATE_FILE/);
+test("a directory that the agent would make for its state file is well, and is not left behind", async () => {
+  const top = mkdtempSync(join(tmpdir(), "kelpie-check-"));
+  onTestFinished(() => rmSync(top, { recursive: true }));
+  const { line } = await ask(well, { KELPIE_STATE_FILE: join(top, "made/for/state.json") });
+  expect(line("state file")).toMatch(/^ok .*\/made\/for can be made and written/);
+  expect(readdirSync(top)).toEqual([]);
 });
+
+test("a state file that cannot be written, though the agent would run without it", async () => {
+  const { exitCode, line } = await ask(well, { KELPIE_STATE_FILE: "/sys/kelpie-state.json" });
+  expect(exitCode).toBe(1);
+  expect(line("state file")).toMatch(/^failed .*\/sys cannot be written.*KELPIE_STATE_FILE/);
+});
+
+test.each(["/proc/kelpie-state.json", "/proc/none/kelpie-state.json", "/dev/null/kelpie-state.json"])(
+  "no state file can ever be at %s: said as the agent says it",
+  async (path) => {
+    const { exitCode, line } = await ask(well, { KELPIE_STATE_FILE: path });
+    expect(exitCode).toBe(1);
+    expect(line("state file")).toMatch(/^failed .*KELPIE_STATE_FILE: \/.*kelpie-state\.json cannot be.*: /);
+  },
+);

@@ -1,0 +1,76 @@
+/** Machines that fail jobs and are to be exchanged by the API: what is asked of Salad, what is told of it, whom it costs. */
+import { expect, test } from "vitest";
+import type { BadMachine } from "../../src/group/protocol.ts";
+import { status } from "./salad.ts";
+import { key, ScalingWorld } from "./world.ts";
+
+/** The group's object names these machines until it hears that they were exchanged. */
+function badMachines(world: ScalingWorld, machineIds: string[]): BadMachine[] {
+  const bad = machineIds.map((machineId) => ({ machineId, reason: "fails what goes well elsewhere" }));
+  Object.assign(world.engine, {
+    badMachines: async () => [...bad],
+    reallocated: async (_key: unknown, machineId: string) => {
+      bad.splice(
+        bad.findIndex((one) => one.machineId === machineId),
+        1,
+      );
+    },
+  });
+  return bad;
+}
+
+test("a gateway's 404 is not Salad's word: the next pass asks again", async () => {
+  const world = new ScalingWorld({ min: 2 });
+  world.salad.run(2);
+  const bad = badMachines(world, ["m2"]);
+  world.salad.faultOf = (call, count) =>
+    call === "reallocate" && count === 1
+      ? { answer: status(404, "unavailable", "404 with HTML") }
+      : undefined;
+  await world.scaler.pass();
+  expect([bad.length, world.salad.reallocated]).toEqual([1, []]);
+  await world.scaler.pass();
+  expect([bad, world.salad.reallocated]).toEqual([[], ["i2"]]);
+  expect(world.history).toEqual([
+    "reallocate null→null: SaladCloud gave no answer to go by: 404 with HTML",
+    "reallocate null→null",
+  ]);
+});
+
+test("an instance that has gone by itself was not exchanged: nothing is told, nothing asked again", async () => {
+  const world = new ScalingWorld({ min: 2 });
+  world.salad.run(2);
+  const bad = badMachines(world, ["m2"]);
+  world.salad.faultOf = (call) => (call === "reallocate" ? { answer: status(404, "refused") } : undefined);
+  await world.scaler.pass();
+  expect([bad, world.history]).toEqual([[], []]);
+});
+
+test("an organization's exchanges of a minute are used up: nobody's requests rest for it, and no more are asked for", async () => {
+  const world = new ScalingWorld({ min: 3 });
+  world.salad.run(3);
+  badMachines(world, ["m1", "m2", "m3"]);
+  world.salad.faultOf = (call) =>
+    call === "reallocate" ? { answer: status(429, "unavailable") } : undefined;
+  for (let n = 1; n <= 5; n++) {
+    const startMs = world.nowMs;
+    await world.scaler.pass();
+    expect(await world.desk.take("look")).toEqual({ ok: true });
+    expect(world.salad.calls.filter((call) => call === "reallocate")).toHaveLength(n);
+    world.nowMs = startMs + 60_000;
+  }
+  expect(world.history).toEqual(["reallocate null→null: SaladCloud takes no more requests just now (429)"]);
+});
+
+test("a paused rule exchanges nobody, also where a person's look settles a step down", async () => {
+  const world = new ScalingWorld({ min: 1 });
+  world.salad.run(3);
+  world.salad.choosesAtOnce = false;
+  await world.scaler.pass();
+  world.run("UPDATE scaling_rules SET paused = 1, updated = updated + 1");
+  badMachines(world, ["m3"]);
+  world.salad.choose();
+  await world.scaler.evaluate(key, false);
+  expect(await world.engine.grantHold(key)).toBeNull();
+  expect(world.salad.reallocated).toEqual([]);
+});
