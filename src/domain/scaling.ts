@@ -130,15 +130,17 @@ function wantedReplicas({ rule, jobs, group, quotaReplicas }: ScalingFacts): {
   isShort: boolean;
   why: string;
 } {
-  const count = (jobs.arePaused ? 0 : jobs.pending) + jobs.running + jobs.ended;
-  const asked = Math.ceil(count / rule.jobsPerReplica);
+  const active = (jobs.arePaused ? 0 : jobs.pending) + jobs.running;
+  const has = isAtRest(group.status) ? 0 : group.replicas;
+  // A job that has ended keeps an instance for the next one; it is no reason for another one.
+  const kept = Math.min(Math.ceil((active + jobs.ended) / rule.jobsPerReplica), has);
+  const asked = Math.max(Math.ceil(active / rule.jobsPerReplica), kept);
   const bounded = Math.min(Math.max(asked, rule.minReplicas), rule.maxReplicas);
   const paused = jobs.arePaused ? " (the queue is paused)" : "";
   const queue = `${jobs.pending} pending${paused}, ${jobs.running} running, ${jobs.ended} ended lately`;
   const bound = bounded === asked ? "" : bounded > asked ? " (the minimum)" : " (the maximum)";
   // The quota is no reason to give up what is there.
-  const room =
-    quotaReplicas === null ? bounded : Math.max(quotaReplicas, isAtRest(group.status) ? 0 : group.replicas);
+  const room = quotaReplicas === null ? bounded : Math.max(quotaReplicas, has);
   if (room < bounded)
     return {
       wanted: room,

@@ -7,8 +7,9 @@ import { type Decision, keep, tell } from "./decision.ts";
 import { keyOf, placeOf, type Queue, why } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 
-/** Of one look; the others' turn comes a minute later. */
+/** Of one look; the others' turn comes a minute later, also where these cannot be exchanged at all. */
 const mostAtOnce = 3;
+const minuteMs = 60_000;
 
 export async function reallocateBad(
   ports: ScalingPorts,
@@ -23,7 +24,8 @@ export async function reallocateBad(
   if (bad.length === 0) return;
   const listed = await salad.listInstances(placeOf(rule));
   if (!listed.ok) return;
-  for (const { machineId, reason } of bad.slice(0, mostAtOnce)) {
+  const from = (Math.floor(nowMs() / minuteMs) * mostAtOnce) % bad.length;
+  for (const { machineId, reason } of [...bad.slice(from), ...bad.slice(0, from)].slice(0, mostAtOnce)) {
     const instance = listed.value.find((one) => one.machineId === machineId && one.state !== "stopping");
     const answer = instance ? await salad.reallocate(placeOf(rule), instance.id) : null;
     // By Salad's word: a gateway's 404 says nothing of it.

@@ -36,11 +36,10 @@ const stopped = (replicas = 3) => ({ status: "stopped", replicas });
 
 describe("how many are wanted", () => {
   test.each<[string, Parameters<typeof facts>[0], string]>([
-    [
-      "pending, running and ended lately count",
-      { jobs: { pending: 2, running: 2, ended: 1 } },
-      "scale_up wanted 5 → 5",
-    ],
+    ["pending and running count", { jobs: { pending: 2, running: 3 } }, "scale_up wanted 5 → 5"],
+    ["ended lately keep what is there", { jobs: { running: 1, ended: 1 } }, "scale_down wanted 2 → 2"],
+    ["and ask for nothing", { jobs: { running: 1, ended: 9 } }, "none wanted 3 → 3"],
+    ["nor start a group", { jobs: { ended: 9 }, group: stopped() }, "none wanted 0 → 0"],
     [
       "several run on one instance",
       { jobs: { pending: 9 }, rule: { jobsPerReplica: 2 } },
@@ -50,8 +49,8 @@ describe("how many are wanted", () => {
     ["no fewer than the minimum", { rule: { minReplicas: 2 } }, "scale_down wanted 2 → 2"],
     [
       "of a queue that is paused only those that run and ended",
-      { jobs: { pending: 9, running: 4, ended: 1, arePaused: true } },
-      "scale_up wanted 5 → 5",
+      { jobs: { pending: 9, running: 1, ended: 1, arePaused: true } },
+      "scale_down wanted 2 → 2",
     ],
     ["as many as there are", { jobs: { pending: 3 } }, "none wanted 3 → 3"],
     [

@@ -703,3 +703,21 @@ test("a machine that fails jobs is replaced by its instance's id, and that once"
   await world.scaler.pass();
   expect([world.salad.reallocated, bad, world.history]).toEqual([["i2"], [], ["reallocate null→null"]]);
 });
+
+test("machines that cannot be exchanged keep no other from it", async () => {
+  const world = new ScalingWorld({ min: 5 });
+  world.salad.run(5);
+  const asked = new Set<string>();
+  world.salad.reallocate = async (_place, instanceId) => {
+    asked.add(instanceId);
+    return status(400, "rejected");
+  };
+  const { group } = world.ports;
+  const bad = ["m1", "m2", "m3", "m4", "m5"].map((machineId) => ({ machineId, reason: "x" }));
+  world.ports.group = (of) => Object.assign(Object.create(group(of)), { badMachines: async () => bad });
+  for (let minute = 0; minute < 2; minute++) {
+    await world.scaler.pass();
+    world.nowMs += 60_000;
+  }
+  expect([...asked].sort()).toEqual(["i1", "i2", "i3", "i4", "i5"]);
+});
