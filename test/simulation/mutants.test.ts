@@ -1,29 +1,11 @@
 /** Every mutant must break an invariant, and is told by which; the unchanged protocol breaks none on the same seeds. */
-import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { editsOf, mutated, sourceOf } from "./edits.ts";
 import { mutants } from "./mutants.ts";
-import { editsOf, type MutationResult, mutated, unchanged } from "./mutation.ts";
+import { unchanged } from "./mutation.ts";
+import { mutator, timeoutMs } from "./own-process.ts";
 
-const run = promisify(execFile);
-const entry = fileURLToPath(new URL("./mutation.ts", import.meta.url));
-/** A mutant that spins without end is as good as caught, but should not be in the list. A busy machine takes ten times an idle one's. */
-const timeoutMs = 300_000;
-
-/** A hundred processes load the same modules, but for one: compiled once, they start in a third of the time. */
-const compiled = mkdtempSync(join(tmpdir(), "kelpie-mutants-"));
-afterAll(() => rmSync(compiled, { recursive: true, force: true }));
-const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
-
-async function mutate(name: string): Promise<MutationResult> {
-  // A mutant's warnings about itself are of no interest.
-  const { stdout } = await run(process.execPath, ["--no-warnings", entry, name], { timeout: timeoutMs, env });
-  return JSON.parse(stdout) as MutationResult;
-}
+const mutate = mutator(new URL("./mutation.ts", import.meta.url));
 
 it("every rule of the protocol has its mutants", () => {
   const rules = new Set(mutants.map(({ rule }) => rule));
@@ -54,7 +36,7 @@ it("every rule of the protocol has its mutants", () => {
 
 it("every mutant's text is in its file, once", () => {
   for (const edit of mutants.flatMap(editsOf)) {
-    const source = readFileSync(new URL(`../../${edit.file}`, import.meta.url), "utf8");
+    const source = sourceOf(edit);
     expect(mutated(source, edit)).not.toBe(source);
   }
 });

@@ -10,25 +10,18 @@
  * meets the same end already there, or an ended attempt, so what hangs on its operation (the attempt's end, the ban) has to
  * lose the object's storage as well to do harm; the same is true of a zombie's report on its machine's next attempt.
  */
+import type { Edits } from "./edits.ts";
 import { outboxMutants } from "./outbox-mutants.ts";
 import type { ScenarioName } from "./scenario.ts";
 import { storageMutants } from "./storage-mutants.ts";
 
-export interface Edit {
-  file: string;
-  find: string;
-  replace: string;
-}
-
-export interface Mutant extends Edit {
+export interface Mutant extends Edits {
   name: string;
   /**
    * A number: of the lease protocol, docs/leases.md. A heading: of the same (Bad machines), docs/operations.md (Pause), docs/webhooks.md (Outbox),
    * docs/storage.md (the others).
    */
   rule: number | "Bad machines" | "Pause" | "Grants" | "Commit" | "Retention" | "Resume" | "Outbox";
-  /** A second guard of the same rule: it takes both to break it. */
-  and?: Edit;
   /** Where it shows soonest. */
   scenario?: ScenarioName;
 }
