@@ -56,6 +56,25 @@ test("a stop waits for no earlier step: nothing stays that nobody needs", async 
   expect(world.history).toEqual(["scale_down 6→3", "stop 3→0"]);
 });
 
+test("a stop whose mark fails forgets no earlier step: whom that has taken gets no job", async () => {
+  const world = new ScalingWorld({ min: 3 });
+  world.salad.run(6);
+  world.salad.choosesAtOnce = false;
+  await world.scaler.pass();
+  world.run("UPDATE scaling_rules SET min_replicas = 0");
+  world.faultOf = (statements) => (writes(statements, "SET scaled_down") ? "refused" : undefined);
+  expect(await world.scaler.pass()).toMatchObject({ failed: 1 });
+  world.faultOf = () => undefined;
+  world.run("UPDATE scaling_rules SET min_replicas = 3");
+  world.salad.choose();
+  world.nowMs += minute;
+  await world.scaler.pass();
+  expect(world.history).toEqual(["scale_down 6→3"]);
+  world.jobs(1);
+  expect(await world.claimAt("m1")).toBeNull();
+  expect(await world.claimAt("m6")).not.toBeNull();
+});
+
 test.each([
   ["refuses", status(400, "rejected", "over quota")],
   ["does not answer", unanswered],
