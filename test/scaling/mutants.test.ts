@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { editsOf, mutated, sourceOf } from "../simulation/edits.ts";
 import { mutator, timeoutMs } from "../simulation/own-process.ts";
 import { mutants } from "./mutants.ts";
-import { unchanged } from "./mutation.ts";
+import { actions, unchanged } from "./mutation.ts";
+import { runHistory } from "./random-history.ts";
 
 const mutate = mutator(new URL("./mutation.ts", import.meta.url));
 
@@ -13,6 +14,14 @@ it("every mutant's text is in its file, once", () => {
     const source = sourceOf(edit);
     expect(mutated(source, edit)).not.toBe(source);
   }
+});
+
+it("every invariant that is checked has a mutant that breaks it", async () => {
+  const checked = new Set<string>();
+  for (let seed = 1; seed <= 20; seed++)
+    for (const invariant of (await runHistory(seed, actions)).checks.keys()) checked.add(invariant);
+  // That one is counted only when it breaks.
+  expect(new Set(mutants.map(({ invariant }) => invariant))).toEqual(checked.add("all comes to rest"));
 });
 
 describe.concurrent("in the mutants' histories", { timeout: timeoutMs + 10_000 }, () => {

@@ -7,7 +7,7 @@ import type { MutationResult } from "../simulation/own-process.ts";
 import { type Mutant, mutants } from "./mutants.ts";
 
 /** As test/scaling/random.test.ts draws them: SCALING_SEED repeats one there. */
-const actions = 60;
+export const actions = 60;
 /** Which ones show a mutant changes with the code. */
 const histories = 150;
 
