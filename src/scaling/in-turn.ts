@@ -89,6 +89,8 @@ export async function decideInTurn(
     }
     const { facts, choice } = looked;
     const act = isDown ? stepDown : stepUp;
+    // Until it tells: if it fails in the middle, nobody knows what Salad has been asked.
+    held.isOpen = true;
     const { beside, busyNodes, made, isOpen, ...outcome } = await act({
       ...turn,
       ...{ keepTurn: held.keep, salads: looked.group, facts, choice },
