@@ -19,6 +19,33 @@ function badMachines(world: ScalingWorld, machineIds: string[]): BadMachine[] {
   return bad;
 }
 
+test("a machine that fails jobs is replaced by its instance's id, and that once", async () => {
+  // Nothing waits, nothing runs: the next job shall find a better one.
+  const world = new ScalingWorld({ min: 2 });
+  world.salad.run(2);
+  const bad = badMachines(world, ["m2", "gone"]);
+  await world.scaler.pass();
+  await world.scaler.pass();
+  expect([world.salad.reallocated, bad, world.history]).toEqual([["i2"], [], ["reallocate null→null"]]);
+});
+
+test("machines that cannot be exchanged keep no other from it, also where a rule is looked at every other minute", async () => {
+  const world = new ScalingWorld({ min: 6 });
+  world.salad.run(6);
+  badMachines(world, ["m1", "m2", "m3", "m4", "m5", "m6"]);
+  const asked = new Set<string>();
+  world.salad.reallocate = async (_place, instanceId) => {
+    asked.add(instanceId);
+    return status(400, "rejected");
+  };
+  for (const drawn of [0, 0.5]) {
+    world.ports.random = () => drawn;
+    await world.scaler.pass();
+    world.nowMs += 120_000;
+  }
+  expect([...asked].sort()).toEqual(["i1", "i2", "i3", "i4", "i5", "i6"]);
+});
+
 test("a gateway's 404 is not Salad's word: the next pass asks again", async () => {
   const world = new ScalingWorld({ min: 2 });
   world.salad.run(2);
