@@ -4,7 +4,7 @@ import type { HoldRecord } from "../db/scaling/holds.ts";
 import type { QueueRecord } from "../db/scaling/queues.ts";
 import { deleteRule } from "../db/scaling/rules.ts";
 import { revertStep } from "../db/scaling/steps.ts";
-import { isAtRest } from "../domain/scaling.ts";
+import { isAtRest, replicasOf } from "../domain/scaling.ts";
 import type { HoldNow } from "../group/protocol.ts";
 import type { SaladGroup } from "../salad/client.ts";
 import { type Decision, keep, tell } from "./decision.ts";
@@ -133,7 +133,6 @@ export async function settleWithoutRule(
     const group = await salad.getGroup(place);
     if (!group.ok) return group.reason === "unavailable" ? ({ trouble: "unanswered" } as const) : {};
     if (group.value.id !== record.container_group_id) return {};
-    const { status, replicas } = group.value;
     const settling = {
       salad,
       key,
@@ -142,7 +141,7 @@ export async function settleWithoutRule(
       pending: limits.replicas,
       nowMs: ports.nowMs,
     };
-    await settle(settling, hold, isAtRest(status) ? 0 : replicas);
+    await settle(settling, hold, replicasOf(group.value));
     return {};
   });
   return settled ?? {};
