@@ -111,9 +111,11 @@ export async function decideInTurn(
       await reallocateBad(ports, salad, queue, trigger);
     return decision;
   });
-  return decided ?? { ...unchanged(proposed), reason: "another decision on this group is being made" };
+  return decided ?? { ...unchanged(proposed), reason: notOurTurn };
 }
 
+const notOurTurn =
+  "another decision on this group is being made, or it is not clear yet what became of the last one";
 const unclearStep = "until this look it was not clear what became of the last step down";
 
 /** Whether there may be machines to exchange. Who submits a job waits for none, and of a paused rule nothing is changed. */
