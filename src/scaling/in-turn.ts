@@ -8,47 +8,13 @@ import { isAtRest, replicasOf } from "../domain/scaling.ts";
 import type { HoldNow } from "../group/protocol.ts";
 import type { SaladGroup } from "../salad/client.ts";
 import { type Decision, keep, tell } from "./decision.ts";
-import { turnMs } from "./desk.ts";
 import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { isDownwards, proposal, unchanged } from "./proposal.ts";
 import { reallocateBad } from "./reallocate.ts";
-import { settle, underWayMs } from "./settle.ts";
+import { settle } from "./settle.ts";
 import { settlingOf, stepDown, stepUp, type Turn } from "./step.ts";
-
-interface HeldTurn {
-  operationId: string;
-  /** Whether nobody else has had it since; then it is ours for its whole length from now on. */
-  keep(): Promise<boolean>;
-  /** A change that was asked of Salad may come about yet: nobody gets the turn before that is clear. */
-  isOpen: boolean;
-}
-
-/** Null: somebody else has the turn. */
-async function inTurn<T>(
-  { turns, operationId, nowMs }: ScalingPorts,
-  rule: Parameters<typeof placeOf>[0],
-  work: (held: HeldTurn) => Promise<T>,
-): Promise<T | null> {
-  const { organization, project, group } = placeOf(rule);
-  const name = JSON.stringify([organization, project, group]);
-  const operation = operationId();
-  let oursUntilMs = Number.POSITIVE_INFINITY;
-  const keep = async () => {
-    const askedMs = nowMs();
-    // Another may have taken it, decided, and given it back.
-    if (askedMs >= oursUntilMs || !(await turns.takeTurn(name, operation))) return false;
-    oursUntilMs = askedMs + turnMs;
-    return true;
-  };
-  if (!(await keep())) return null;
-  const held: HeldTurn = { operationId: operation, keep, isOpen: false };
-  try {
-    return await work(held);
-  } finally {
-    await turns.endTurn(name, operation, held.isOpen ? underWayMs : 0);
-  }
-}
+import { inTurn } from "./turn.ts";
 
 export async function decideInTurn(
   ports: ScalingPorts,
@@ -58,7 +24,7 @@ export async function decideInTurn(
 ): Promise<Decision> {
   const { d1, nowMs } = ports;
   const key = keyOf(rule);
-  const decided = await inTurn(ports, rule, async (held) => {
+  const decided = await inTurn(ports, placeOf(rule), async (held) => {
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null) return { ...unchanged(proposed), reason: "the rule was removed" };
     const looked = await look(salad, queue, nowMs());
@@ -131,7 +97,7 @@ export async function settleWithoutRule(
 ): Promise<Pick<Decision, "trouble">> {
   const key = keyOf(record);
   const place = placeOf(record);
-  const settled = await inTurn(ports, record, async () => {
+  const settled = await inTurn(ports, place, async () => {
     const group = await salad.getGroup(place);
     if (!group.ok) return group.reason === "unavailable" ? ({ trouble: "unanswered" } as const) : {};
     if (group.value.id !== record.container_group_id) return {};
