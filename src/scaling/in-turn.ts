@@ -13,7 +13,9 @@ import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { isDownwards, proposal, unchanged } from "./proposal.ts";
 import { reallocateBad } from "./reallocate.ts";
 import { settle } from "./settle.ts";
-import { settlingOf, stepDown, stepUp, type Turn } from "./step.ts";
+import { settlingOf, type Turn } from "./step.ts";
+import { stepDown } from "./step-down.ts";
+import { stepUp } from "./step-up.ts";
 import { inTurn } from "./turn.ts";
 
 export async function decideInTurn(
