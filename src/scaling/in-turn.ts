@@ -75,7 +75,9 @@ export async function decideInTurn(
     // Those whom an earlier step was about to take may be kept now.
     const replicasNow = outcome.replicasAfter ?? looked.group.replicas;
     if (!isDown && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasNow);
-    if (!isDown && mayExchange(queue.rule, looked.group, trigger))
+    // A step may be due in each look and come to nothing in each: machines that fail jobs do not wait for it. But they may be among those that go.
+    const areGoing = isDown && (made !== undefined || held.isOpen);
+    if (!areGoing && mayExchange(queue.rule, looked.group, trigger))
       await reallocateBad(ports, salad, queue, trigger);
     return decision;
   });

@@ -46,6 +46,42 @@ test("machines that cannot be exchanged keep no other from it, also where a rule
   expect([...asked].sort()).toEqual(["i1", "i2", "i3", "i4", "i5", "i6"]);
 });
 
+test.each([
+  ["up, and Salad refuses", 3],
+  ["down, and no deletion cost is ever raised, as where no metadata service is reached", 1],
+])(
+  "a step that is due in each look and comes to nothing (%s) keeps no machine from being exchanged",
+  async (_name, jobs) => {
+    const world = new ScalingWorld();
+    world.salad.run(2);
+    world.jobs(jobs);
+    await world.busy("m1", 0);
+    world.salad.faultOf = (call) =>
+      call === "setReplicas" ? { answer: status(400, "rejected", "over quota") } : undefined;
+    badMachines(world, ["m1"]);
+    await world.scaler.pass();
+    expect(world.salad.reallocated).toEqual(["i1"]);
+    expect(world.history).toEqual([
+      expect.stringMatching(/^(scale_up|drain) 2→null: /),
+      "reallocate null→null",
+    ]);
+  },
+);
+
+test.each([
+  ["go", undefined],
+  ["may be about to go", { answer: status(502, "unavailable", "502 with HTML") }],
+])("while instances %s none is exchanged: Salad might take the very same", async (_name, fault) => {
+  const world = new ScalingWorld({ min: 1 });
+  world.salad.run(3);
+  world.salad.choosesAtOnce = false;
+  badMachines(world, ["m1"]);
+  world.salad.faultOf = (call) => (call === "setReplicas" ? fault : undefined);
+  await world.scaler.pass();
+  expect(world.history).toEqual([expect.stringMatching(/^scale_down 3→/)]);
+  expect(world.salad.reallocated).toEqual([]);
+});
+
 test("a gateway's 404 is not Salad's word: the next pass asks again", async () => {
   const world = new ScalingWorld({ min: 2 });
   world.salad.run(2);
