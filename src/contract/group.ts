@@ -110,6 +110,7 @@ export const PendingCode = z.enum([
   "agents_banned",
   "agents_too_old",
   "agents_busy",
+  "not_scaled",
 ]);
 export type PendingCode = z.infer<typeof PendingCode>;
 

@@ -12,7 +12,22 @@ export interface Waiting {
   /** For how long agents that only poll have been watched; they are expected to poll within `pollWindowMs`. */
   watchedMs: number;
   pollWindowMs: number;
+  /** Null: the group has no scaling rule. */
+  scaling: RuleSeen | null;
+  nowMs: number;
 }
+
+/** What keeps a scaling rule from bringing agents. */
+export interface RuleSeen {
+  /** This deployment acts on rules. */
+  isActive: boolean;
+  isPaused: boolean;
+  /** Of the last decision in the history; null: nothing went wrong. */
+  lastError: { atMs: number; error: string } | null;
+}
+
+/** The history tells what goes on failing once an hour. */
+const errorStandsMs = 65 * 60_000;
 
 export interface FrontJob {
   id: string;
@@ -43,7 +58,10 @@ export function whyPending(waiting: Waiting): Reason[] {
   if (pausedSinceMs !== null && (front !== null || delayed > 0)) {
     reasons.push({ code: "paused", message: "the container group is paused", sinceMs: pausedSinceMs });
   }
-  if (front !== null) reasons.push(...whyFrontWaits(front, waiting));
+  if (front !== null) {
+    const itsReasons = whyFrontWaits(front, waiting);
+    reasons.push(...itsReasons, ...(itsReasons.length > 0 ? whyNotScaled(waiting) : []));
+  }
   if (delayed > 0) {
     const subject = delayed === 1 ? "1 job waits" : `${delayed} jobs wait`;
     reasons.push({
@@ -53,6 +71,17 @@ export function whyPending(waiting: Waiting): Reason[] {
     });
   }
   return reasons;
+}
+
+/** Agents are wanting, and a rule should bring them. */
+function whyNotScaled({ scaling, pausedSinceMs, nowMs }: Waiting): Reason[] {
+  if (scaling === null || pausedSinceMs !== null) return [];
+  const because = (message: string): Reason[] => [{ code: "not_scaled", message }];
+  if (!scaling.isActive) return because("there is a scaling rule, but no SALAD_API_KEY to act on it");
+  if (scaling.isPaused) return because("the group's scaling rule is paused");
+  const { lastError } = scaling;
+  if (lastError === null || nowMs - lastError.atMs > errorStandsMs) return [];
+  return [{ code: "not_scaled", message: lastError.error, sinceMs: lastError.atMs }];
 }
 
 function whyFrontWaits(front: FrontJob, { agents, watchedMs, pollWindowMs }: Waiting): Reason[] {

@@ -19,7 +19,11 @@ const nothing: Waiting = {
   agents: [],
   watchedMs: 1_000_000,
   pollWindowMs: 150_000,
+  scaling: null,
+  nowMs: 10_000_000,
 };
+const rule = { isActive: true, isPaused: false, lastError: null };
+const failed = { ...rule, lastError: { atMs: 9_000_000, error: "the quota is used up" } };
 const waits = agent("m1", "waiting");
 
 test.each<[string, Partial<Waiting>, string[]]>([
@@ -33,6 +37,34 @@ test.each<[string, Partial<Waiting>, string[]]>([
   ["nobody there", { front: job() }, ["no_agent_seen"]],
   ["all delayed: agents do not matter", { delayed: 2, nextAvailableMs: 5 }, ["retry_delay"]],
   ["one delayed, one handed out", { front: job(), delayed: 1, agents: [waits] }, ["retry_delay"]],
+  ["nobody there, a rule that works", { front: job(), scaling: rule }, ["no_agent_seen"]],
+  [
+    "nobody there, a rule without a key",
+    { front: job(), scaling: { ...failed, isActive: false } },
+    ["no_agent_seen", "not_scaled"],
+  ],
+  [
+    "nobody there, a paused rule",
+    { front: job(), scaling: { ...failed, isPaused: true } },
+    ["no_agent_seen", "not_scaled"],
+  ],
+  ["nobody there, a rule that fails", { front: job(), scaling: failed }, ["no_agent_seen", "not_scaled"]],
+  [
+    "all busy, a rule that fails",
+    { front: job(), agents: [agent("m1", "busy")], scaling: failed },
+    ["agents_busy", "not_scaled"],
+  ],
+  [
+    "a failure that went by",
+    { front: job(), scaling: failed, nowMs: 9_000_000 + 66 * 60_000 },
+    ["no_agent_seen"],
+  ],
+  ["an agent waits, a rule that fails", { front: job(), agents: [waits], scaling: failed }, []],
+  [
+    "a paused group's rule brings nobody",
+    { front: job(), scaling: failed, pausedSinceMs: 1 },
+    ["paused", "no_agent_seen"],
+  ],
   ["all draining", { front: job(), agents: [agent("m1", "draining")] }, ["agents_draining"]],
   ["all busy", { front: job(), agents: [agent("m1", "busy"), agent("m2", "busy")] }, ["agents_busy"]],
   [

@@ -4,7 +4,7 @@ import { GroupQuery, GroupStatus } from "../../contract/index.ts";
 import { type DelayRecord, type GroupRecord, readDelays, readGroup } from "../../db/groups/overview.ts";
 import { type FrontRecord, readFront } from "../../db/leases/head.ts";
 import { prepare } from "../../db/prepare.ts";
-import { type FrontJob, whyPending } from "../../domain/why-pending.ts";
+import { type FrontJob, type RuleSeen, whyPending } from "../../domain/why-pending.ts";
 import { configOf } from "../../env.ts";
 import { pollWindowMs } from "../../group/polls.ts";
 import type { GroupNow } from "../../group/protocol.ts";
@@ -12,7 +12,7 @@ import { ApiError } from "../../middleware/api-error.ts";
 import { groupOf } from "../../middleware/group.ts";
 import { answer, operation, refusals } from "../operation.ts";
 import { iso, isoOrNull } from "../times.ts";
-import { presentAgent, presentGroup, presentReason } from "./present.ts";
+import { lastDecisionOf, presentAgent, presentGroup, presentReason } from "./present.ts";
 import { GroupParams, whichGroup } from "./which.ts";
 
 /** Jobs counted per status, and looked through for delays: 60,000 rows of an index at most. */
@@ -53,6 +53,7 @@ export const getContainerGroup = operation(route, async (c) => {
 
   const queue = (front?.results ?? []).map((job) => ({ ...job, bans: bansOf(job) }));
   const [first] = queue;
+  const scales = configOf(c.env).salad.apiKey !== null;
   const why = whyPending({
     pausedSinceMs: record.paused,
     delayed: delay.delayed,
@@ -61,13 +62,15 @@ export const getContainerGroup = operation(route, async (c) => {
     agents: now.agents,
     watchedMs: now.nowMs - now.watchedSinceMs,
     pollWindowMs,
+    scaling: ruleOf(record, scales),
+    nowMs,
   });
   const bans = queue.flatMap(({ id, bans }) =>
     bans.map(({ machineId, untilMs }) => ({ job_id: id, machine_id: machineId, until: iso(untilMs) })),
   );
   return c.json(
     {
-      ...presentGroup(key, record, { countLimit, scales: configOf(c.env).salad.apiKey !== null }),
+      ...presentGroup(key, record, { countLimit, scales }),
       front: first
         ? { job_id: first.id, created: iso(first.created), priority: first.priority, attempt: first.attempt }
         : null,
@@ -81,6 +84,14 @@ export const getContainerGroup = operation(route, async (c) => {
     200,
   );
 });
+
+function ruleOf(record: GroupRecord, isActive: boolean): RuleSeen | null {
+  if (record.min_replicas === null) return null;
+  const last = lastDecisionOf(record);
+  const lastError =
+    last === null || last.error === null ? null : { atMs: Date.parse(last.at), error: last.error };
+  return { isActive, isPaused: record.scaling_paused === 1, lastError };
+}
 
 /** A group is whatever somebody has used or set; an id that nobody has is none. */
 function isKnown(record: GroupRecord, now: GroupNow): boolean {

@@ -39,7 +39,7 @@ function scalingOf(record: GroupRecord, scales: boolean): GroupSummary["scaling"
 
 type Scaling = NonNullable<GroupSummary["scaling"]>;
 
-function lastDecisionOf({ last_decision }: GroupRecord): Scaling["last_decision"] {
+export function lastDecisionOf({ last_decision }: GroupRecord): Scaling["last_decision"] {
   if (last_decision === null) return null;
   const { at, ...last } = JSON.parse(last_decision) as Omit<NonNullable<Scaling["last_decision"]>, "at"> & {
     at: number;

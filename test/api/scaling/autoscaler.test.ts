@@ -216,6 +216,13 @@ test("one organization's trouble is not another's", async () => {
   expect((await history()).body.events).toMatchObject([
     { action: "none", error: "SaladCloud gave no answer to go by: 403 with HTML" },
   ]);
+  // Who asks why a job waits is told as well.
+  await send("POST", "/jobs", { key, body: submission({ container_group_id: groupId }) });
+  const status = await send<GroupStatus>("GET", `/container-groups/${groupId}`, { key });
+  expect(status.body.why).toMatchObject([
+    { code: "no_agent_seen" },
+    { code: "not_scaled", message: "SaladCloud gave no answer to go by: 403 with HTML" },
+  ]);
 });
 
 describe("POST /scaling-rules/:id/evaluate", () => {
