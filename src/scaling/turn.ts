@@ -14,7 +14,7 @@ export interface HeldTurn {
 
 /** Does the work if the turn on that group is to be had. Null: it is not, and nothing was done. */
 export async function inTurn<T>(
-  { turns, operationId, nowMs }: ScalingPorts,
+  { turns, operationId, nowMs, log }: ScalingPorts,
   { organization, project, group }: SaladPlace,
   work: (held: HeldTurn) => Promise<T>,
 ): Promise<T | null> {
@@ -33,6 +33,9 @@ export async function inTurn<T>(
   try {
     return await work(held);
   } finally {
-    await turns.endTurn(name, operation, held.isOpen ? underWayMs : 0);
+    // What was decided stands, and is told, all the same: the turn then ends by its time.
+    await turns.endTurn(name, operation, held.isOpen ? underWayMs : 0).catch((error: unknown) => {
+      log({ severity: "warning", event: "scaling_failed", detail: `the turn was not given back: ${error}` });
+    });
   }
 }

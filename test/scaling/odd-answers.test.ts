@@ -297,6 +297,21 @@ describe("a rule that changes while instances are going", () => {
   });
 });
 
+test("a turn that cannot be given back ends by itself, and hides nothing of what was done", async () => {
+  const world = new ScalingWorld();
+  world.salad.run(1);
+  world.jobs(3);
+  const { endTurn } = world.desk;
+  world.desk.endTurn = () => Promise.reject(new Error("the desk is away"));
+  expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "scale_up", replicasAfter: 3 });
+  expect(world.log.map(({ detail }) => detail)).toContainEqual(expect.stringContaining("the desk is away"));
+  world.desk.endTurn = endTurn;
+  world.jobs(1);
+  expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "none" });
+  world.nowMs += 120_000;
+  expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "scale_up", replicasAfter: 4 });
+});
+
 describe("a 404", () => {
   test.each([
     ["where the key reaches no such organization", notFound, /does not reach it/],
