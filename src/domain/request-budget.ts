@@ -9,7 +9,7 @@ export interface Bucket {
 }
 /** 50 + 3 × 60 = 230 of the 240 that Salad takes from a key. */
 const autoscalers: Bucket = { sizeTokens: 50, tokensPerSecond: 3 };
-/** Of these, for looks after one user's submissions: no more than 40 in a minute, whatever he submits. */
+/** Looks after one user's submissions: no more than 40 in a minute, whatever he submits. A look takes one request, with a step five or so. */
 export const submissionsOfOne: Bucket = { sizeTokens: 20, tokensPerSecond: 20 / 60 };
 /** The other 10: for the routes, which ask with the same key when a rule is made. */
 export const routes: Bucket = { sizeTokens: 5, tokensPerSecond: 5 / 60 };

@@ -64,17 +64,19 @@ export interface ScalingChoice {
 /** Whether nothing of a group of this status runs, nor will by itself. */
 export const isAtRest = (status: string) => status === "stopped" || status === "succeeded";
 
+/** Of a group at rest none, whatever it will have once it is started. */
+export const replicasOf = ({ status, replicas }: ScaledGroup) => (isAtRest(status) ? 0 : replicas);
+
 export function decideScaling(facts: ScalingFacts): ScalingChoice {
   const { rule, group } = facts;
   const { wanted, isShort, why } = wantedReplicas(facts);
-  const rests = isAtRest(group.status);
-  const has = rests ? 0 : group.replicas;
+  const has = replicasOf(group);
   const stay = (reason: string): ScalingChoice => ({ step: "none", wanted, replicas: has, isShort, reason });
   if (rule.paused) return stay("the rule is paused");
   if (group.status === "failed") return stay("SaladCloud could not prepare the group: its status is failed");
   const outlook = { wanted, isShort, has, why, stay };
-  if (wanted > has || (rests && wanted > 0)) return upwards(facts, outlook);
-  if (wanted < has || (wanted === 0 && !rests)) return downwards(facts, outlook);
+  if (wanted > has) return upwards(facts, outlook);
+  if (wanted < has || (wanted === 0 && !isAtRest(group.status))) return downwards(facts, outlook);
   return stay(isShort ? `${why}; the group has ${has}` : `${why}; the group has as many`);
 }
 
@@ -131,7 +133,7 @@ function wantedReplicas({ rule, jobs, group, quotaReplicas }: ScalingFacts): {
   why: string;
 } {
   const active = (jobs.arePaused ? 0 : jobs.pending) + jobs.running;
-  const has = isAtRest(group.status) ? 0 : group.replicas;
+  const has = replicasOf(group);
   // A job that has ended keeps an instance for the next one; it is no reason for another one.
   const kept = Math.min(Math.ceil((active + jobs.ended) / rule.jobsPerReplica), has);
   const asked = Math.max(Math.ceil(active / rule.jobsPerReplica), kept);

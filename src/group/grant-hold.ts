@@ -43,7 +43,7 @@ export class GrantHold {
       "CREATE TABLE IF NOT EXISTS grant_hold (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), held TEXT NOT NULL)",
     );
     const kept = sql.exec("SELECT held FROM grant_hold")[0]?.held;
-    this.#held = kept === undefined ? nobody : heldOf(kept as string);
+    this.#held = kept === undefined ? nobody : (JSON.parse(kept as string) as Held);
   }
 
   /** Whether anybody is held: the claims' quick way past. */
@@ -107,17 +107,4 @@ export class GrantHold {
       JSON.stringify(this.#held),
     );
   }
-}
-
-/** A hold of before steps were kept: nobody knows what was asked. */
-const unknownStep: AskedStep = { replicas: 0, instances: [], askedMs: 0 };
-
-function heldOf(kept: string): Held {
-  const held = JSON.parse(kept) as Held;
-  const { choosing } = held;
-  if (choosing === null) return held;
-  return {
-    ...held,
-    choosing: { ...choosing, step: choosing.step === undefined ? unknownStep : choosing.step },
-  };
 }

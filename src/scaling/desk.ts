@@ -14,7 +14,7 @@ import {
 } from "../domain/request-budget.ts";
 import type { BudgetPort, RoundsPort, RouteBudgetPort, SubmissionsPort, TurnsPort } from "./ports.ts";
 
-/** Twice what a decision takes at most: Salad's answers come within 10 s or not at all. */
+/** Far more than a decision takes: Salad's answers come within 10 s or not at all. Whoever is held up for longer finds his turn gone. */
 export const turnMs = 120_000;
 
 /** Users whose submissions are remembered: some 100 bytes each. */

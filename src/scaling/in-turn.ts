@@ -4,51 +4,19 @@ import type { HoldRecord } from "../db/scaling/holds.ts";
 import type { QueueRecord } from "../db/scaling/queues.ts";
 import { deleteRule } from "../db/scaling/rules.ts";
 import { revertStep } from "../db/scaling/steps.ts";
-import { isAtRest } from "../domain/scaling.ts";
+import { isAtRest, replicasOf } from "../domain/scaling.ts";
 import type { HoldNow } from "../group/protocol.ts";
 import type { SaladGroup } from "../salad/client.ts";
 import { type Decision, keep, tell } from "./decision.ts";
-import { turnMs } from "./desk.ts";
 import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { isDownwards, proposal, unchanged } from "./proposal.ts";
 import { reallocateBad } from "./reallocate.ts";
-import { settle, underWayMs } from "./settle.ts";
-import { settlingOf, stepDown, stepUp, type Turn } from "./step.ts";
-
-interface HeldTurn {
-  operationId: string;
-  /** Whether nobody else has had it since; then it is ours for its whole length from now on. */
-  keep(): Promise<boolean>;
-  /** A change that was asked of Salad may come about yet: nobody gets the turn before that is clear. */
-  isOpen: boolean;
-}
-
-/** Null: somebody else has the turn. */
-async function inTurn<T>(
-  { turns, operationId, nowMs }: ScalingPorts,
-  rule: Parameters<typeof placeOf>[0],
-  work: (held: HeldTurn) => Promise<T>,
-): Promise<T | null> {
-  const { organization, project, group } = placeOf(rule);
-  const name = JSON.stringify([organization, project, group]);
-  const operation = operationId();
-  let oursUntilMs = Number.POSITIVE_INFINITY;
-  const keep = async () => {
-    const askedMs = nowMs();
-    // Another may have taken it, decided, and given it back.
-    if (askedMs >= oursUntilMs || !(await turns.takeTurn(name, operation))) return false;
-    oursUntilMs = askedMs + turnMs;
-    return true;
-  };
-  if (!(await keep())) return null;
-  const held: HeldTurn = { operationId: operation, keep, isOpen: false };
-  try {
-    return await work(held);
-  } finally {
-    await turns.endTurn(name, operation, held.isOpen ? underWayMs : 0);
-  }
-}
+import { settle } from "./settle.ts";
+import { settlingOf, type Turn } from "./step.ts";
+import { stepDown } from "./step-down.ts";
+import { stepUp } from "./step-up.ts";
+import { inTurn } from "./turn.ts";
 
 export async function decideInTurn(
   ports: ScalingPorts,
@@ -58,7 +26,7 @@ export async function decideInTurn(
 ): Promise<Decision> {
   const { d1, nowMs } = ports;
   const key = keyOf(rule);
-  const decided = await inTurn(ports, rule, async (held) => {
+  const decided = await inTurn(ports, placeOf(rule), async (held) => {
     const queue = await readQueueOf(d1, key, nowMs());
     if (queue === null) return { ...unchanged(proposed), reason: "the rule was removed" };
     const looked = await look(salad, queue, nowMs());
@@ -89,6 +57,8 @@ export async function decideInTurn(
     }
     const { facts, choice } = looked;
     const act = isDown ? stepDown : stepUp;
+    // Until it tells: if it fails in the middle, nobody knows what Salad has been asked.
+    held.isOpen = true;
     const { beside, busyNodes, made, isOpen, ...outcome } = await act({
       ...turn,
       ...{ keepTurn: held.keep, salads: looked.group, facts, choice },
@@ -105,13 +75,17 @@ export async function decideInTurn(
     // Those whom an earlier step was about to take may be kept now.
     const replicasNow = outcome.replicasAfter ?? looked.group.replicas;
     if (!isDown && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasNow);
-    if (!isDown && mayExchange(queue.rule, looked.group, trigger))
+    // A step may be due in each look and come to nothing in each: machines that fail jobs do not wait for it. But they may be among those that go.
+    const areGoing = isDown && (made !== undefined || held.isOpen);
+    if (!areGoing && mayExchange(queue.rule, looked.group, trigger))
       await reallocateBad(ports, salad, queue, trigger);
     return decision;
   });
-  return decided ?? { ...unchanged(proposed), reason: "another decision on this group is being made" };
+  return decided ?? { ...unchanged(proposed), reason: notOurTurn };
 }
 
+const notOurTurn =
+  "another decision on this group is being made, or it is not clear yet what became of the last one";
 const unclearStep = "until this look it was not clear what became of the last step down";
 
 /** Whether there may be machines to exchange. Who submits a job waits for none, and of a paused rule nothing is changed. */
@@ -127,11 +101,10 @@ export async function settleWithoutRule(
 ): Promise<Pick<Decision, "trouble">> {
   const key = keyOf(record);
   const place = placeOf(record);
-  const settled = await inTurn(ports, record, async () => {
+  const settled = await inTurn(ports, place, async () => {
     const group = await salad.getGroup(place);
     if (!group.ok) return group.reason === "unavailable" ? ({ trouble: "unanswered" } as const) : {};
     if (group.value.id !== record.container_group_id) return {};
-    const { status, replicas } = group.value;
     const settling = {
       salad,
       key,
@@ -140,7 +113,7 @@ export async function settleWithoutRule(
       pending: limits.replicas,
       nowMs: ports.nowMs,
     };
-    await settle(settling, hold, isAtRest(status) ? 0 : replicas);
+    await settle(settling, hold, replicasOf(group.value));
     return {};
   });
   return settled ?? {};

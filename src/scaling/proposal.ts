@@ -1,6 +1,6 @@
 /** What was seen, as a decision that has not been carried out. */
 import type { ScalingAction, ScalingTrigger } from "../contract/index.ts";
-import { isAtRest } from "../domain/scaling.ts";
+import { replicasOf } from "../domain/scaling.ts";
 import { budgetSpent } from "./budgeted-salad.ts";
 import { type Decision, inputsOf } from "./decision.ts";
 import { type Looked, type Queue, why } from "./look.ts";
@@ -30,7 +30,7 @@ export function proposal(queue: Queue, looked: Looked, trigger: ScalingTrigger, 
       return { ...base, action: "remove_rule", reason: looked.why };
     case "seen": {
       const { step, wanted, replicas, isShort, reason } = looked.choice;
-      const replicasBefore = isAtRest(looked.facts.group.status) ? 0 : looked.group.replicas;
+      const replicasBefore = replicasOf(looked.group);
       const replicasAfter = step === "none" ? null : replicas;
       // Nothing that is asked of SaladCloud would help, and somebody waits.
       const { rule, group } = looked.facts;

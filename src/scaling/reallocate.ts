@@ -7,9 +7,8 @@ import { type Decision, keep, tell } from "./decision.ts";
 import { keyOf, placeOf, type Queue, why } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 
-/** Of one look; the others' turn comes a minute later, also where these cannot be exchanged at all. */
+/** Of one look. */
 const mostAtOnce = 3;
-const minuteMs = 60_000;
 
 export async function reallocateBad(
   ports: ScalingPorts,
@@ -17,14 +16,15 @@ export async function reallocateBad(
   { rule }: Queue,
   trigger: ScalingTrigger,
 ): Promise<void> {
-  const { d1, group, nowMs } = ports;
+  const { d1, group, nowMs, random } = ports;
   const key = keyOf(rule);
   const machines = group(key);
   const bad = await machines.badMachines(key);
   if (bad.length === 0) return;
   const listed = await salad.listInstances(placeOf(rule));
   if (!listed.ok) return;
-  const from = (Math.floor(nowMs() / minuteMs) * mostAtOnce) % bad.length;
+  // By lot, so that those that cannot be exchanged at all keep no other from it, however seldom a rule is looked at.
+  const from = Math.floor(random() * bad.length);
   for (const { machineId, reason } of [...bad.slice(from), ...bad.slice(0, from)].slice(0, mostAtOnce)) {
     const instance = listed.value.find((one) => one.machineId === machineId && one.state !== "stopping");
     const answer = instance ? await salad.reallocate(placeOf(rule), instance.id) : null;

@@ -31,7 +31,7 @@ export class Scaler {
     this.#ports = ports;
   }
 
-  /** All rules, once a minute. Rejects when D1 cannot be asked which there are. */
+  /** All rules, once a minute. Rejects when D1 or the desk cannot tell which are due. */
   async pass(): Promise<PassReport> {
     if (this.#ports.salad === null) return { rules: 0, steps: 0, failed: 0, left: 0 };
     return await passOver(this.#ports, {
@@ -103,9 +103,8 @@ export class Scaler {
     const hasBad = isRunning && (await group(key).badMachines(key)).length > 0;
     if (proposed.action === "none" && hold === null && !hasBad) return proposed;
 
-    return await decideInTurn(this.#ports, this.#salad("act", untilMs), proposed, {
-      ...{ rule: queue.rule, trigger },
-    });
+    const given = { rule: queue.rule, trigger };
+    return await decideInTurn(this.#ports, this.#salad("act", untilMs), proposed, given);
   }
 
   async #settleWithoutRule(record: HoldRecord, untilMs: number): Promise<Pick<Decision, "trouble">> {

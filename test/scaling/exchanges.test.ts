@@ -19,6 +19,69 @@ function badMachines(world: ScalingWorld, machineIds: string[]): BadMachine[] {
   return bad;
 }
 
+test("a machine that fails jobs is replaced by its instance's id, and that once", async () => {
+  // Nothing waits, nothing runs: the next job shall find a better one.
+  const world = new ScalingWorld({ min: 2 });
+  world.salad.run(2);
+  const bad = badMachines(world, ["m2", "gone"]);
+  await world.scaler.pass();
+  await world.scaler.pass();
+  expect([world.salad.reallocated, bad, world.history]).toEqual([["i2"], [], ["reallocate null→null"]]);
+});
+
+test("machines that cannot be exchanged keep no other from it, also where a rule is looked at every other minute", async () => {
+  const world = new ScalingWorld({ min: 6 });
+  world.salad.run(6);
+  badMachines(world, ["m1", "m2", "m3", "m4", "m5", "m6"]);
+  const asked = new Set<string>();
+  world.salad.reallocate = async (_place, instanceId) => {
+    asked.add(instanceId);
+    return status(400, "rejected");
+  };
+  for (const drawn of [0, 0.5]) {
+    world.ports.random = () => drawn;
+    await world.scaler.pass();
+    world.nowMs += 120_000;
+  }
+  expect([...asked].sort()).toEqual(["i1", "i2", "i3", "i4", "i5", "i6"]);
+});
+
+test.each([
+  ["up, and Salad refuses", 3],
+  ["down, and no deletion cost is ever raised, as where no metadata service is reached", 1],
+])(
+  "a step that is due in each look and comes to nothing (%s) keeps no machine from being exchanged",
+  async (_name, jobs) => {
+    const world = new ScalingWorld();
+    world.salad.run(2);
+    world.jobs(jobs);
+    await world.busy("m1", 0);
+    world.salad.faultOf = (call) =>
+      call === "setReplicas" ? { answer: status(400, "rejected", "over quota") } : undefined;
+    badMachines(world, ["m1"]);
+    await world.scaler.pass();
+    expect(world.salad.reallocated).toEqual(["i1"]);
+    expect(world.history).toEqual([
+      expect.stringMatching(/^(scale_up|drain) 2→null: /),
+      "reallocate null→null",
+    ]);
+  },
+);
+
+test.each([
+  ["go", undefined],
+  ["may be about to go", { answer: status(502, "unavailable", "502 with HTML") }],
+])("while instances %s none is exchanged: Salad might take the very same", async (_name, fault) => {
+  const world = new ScalingWorld({ min: 1 });
+  world.salad.run(3);
+  world.salad.choosesAtOnce = false;
+  badMachines(world, ["m1"]);
+  world.salad.faultOf = (call) => (call === "setReplicas" ? fault : undefined);
+  await world.scaler.pass();
+  expect(world.history).toEqual([expect.stringMatching(/^scale_down 3→/)]);
+  expect(world.salad.reallocated).toEqual([]);
+});
+
 test("a gateway's 404 is not Salad's word: the next pass asks again", async () => {
   const world = new ScalingWorld({ min: 2 });
   world.salad.run(2);

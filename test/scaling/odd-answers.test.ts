@@ -127,6 +127,28 @@ describe("an answer that was lost", () => {
     expect(world.history.at(-1)).toBe("scale_down 7→5");
   });
 
+  test("nor if whoever has asked fails before he could see what became of it", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(3);
+    world.jobs(7);
+    world.salad.faultOf = (call) => (call === "setReplicas" ? { answer: unanswered } : undefined);
+    world.ports.budget = {
+      take: async (what) => {
+        if (world.salad.calls.at(-1)?.startsWith("setReplicas")) throw new Error("the desk was reset");
+        return await world.desk.take(what);
+      },
+      exhausted: () => world.desk.exhausted(),
+    };
+    expect(await world.scaler.pass()).toMatchObject({ failed: 1 });
+    world.ports.budget = world.desk;
+    world.salad.faultOf = () => undefined;
+    world.run("UPDATE scaling_rules SET max_replicas = 5");
+    world.nowMs += 29_000;
+    expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "none" });
+    world.nowMs += 1_000;
+    expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "scale_up", replicasAfter: 5 });
+  });
+
   test("a step that Salad has taken but not shown lifts no hold when more is asked for right after it", async () => {
     const world = new ScalingWorld({ min: 1 });
     world.salad.run(3);
@@ -273,6 +295,21 @@ describe("a rule that changes while instances are going", () => {
     await world.scaler.pass();
     expect([world.salad.replicas, world.history]).toEqual([1, []]);
   });
+});
+
+test("a turn that cannot be given back ends by itself, and hides nothing of what was done", async () => {
+  const world = new ScalingWorld();
+  world.salad.run(1);
+  world.jobs(3);
+  const { endTurn } = world.desk;
+  world.desk.endTurn = () => Promise.reject(new Error("the desk is away"));
+  expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "scale_up", replicasAfter: 3 });
+  expect(world.log.map(({ detail }) => detail)).toContainEqual(expect.stringContaining("the desk is away"));
+  world.desk.endTurn = endTurn;
+  world.jobs(1);
+  expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "none" });
+  world.nowMs += 120_000;
+  expect(await world.scaler.evaluate(key, false)).toMatchObject({ action: "scale_up", replicasAfter: 4 });
 });
 
 describe("a 404", () => {

@@ -347,15 +347,16 @@ describe("downwards", () => {
     expect(world.history).toEqual(["scale_down 4→2"]);
   });
 
-  test("a next step down that comes to nothing lifts no hold of one that Salad has not carried out yet", async () => {
+  test("a stop that comes to nothing lifts no hold of a step down that Salad has not carried out yet", async () => {
     const world = new ScalingWorld({ min: 3 });
     world.salad.run(6);
     world.salad.choosesAtOnce = false;
     await world.scaler.pass();
     expect(world.history).toEqual(["scale_down 6→3"]);
-    world.run("UPDATE scaling_rules SET min_replicas = 2");
+    world.run("UPDATE scaling_rules SET min_replicas = 0");
     world.salad.faultOf = (call) => (call === "listInstances" ? { answer: html } : undefined);
     for (let pass = 0; pass < 2; pass++) await world.scaler.pass();
+    expect(world.history.at(-1)).toMatch(/^drain 3→null/);
     world.jobs(3);
     // Also past the three minutes that a choice may take: the first step's hold outlasts them.
     for (const laterMs of [0, 200_000]) {
@@ -367,6 +368,20 @@ describe("downwards", () => {
     await world.scaler.pass();
     expect(world.salad.finishStopping()).toEqual(["m1", "m2", "m3"]);
     expect(await world.claimAt("m4")).not.toBeNull();
+  });
+
+  test("an instance that Salad lists no more is going: its agent, which may live some seconds yet, gets nothing", async () => {
+    const world = new ScalingWorld({ min: 1 });
+    world.salad.run(3);
+    let gone: string[] = [];
+    world.salad.meanwhile = (call) => {
+      if (call === "listInstances" && world.salad.replicas === 1) gone = world.salad.finishStopping();
+    };
+    await world.scaler.pass();
+    expect([world.history, gone]).toEqual([["scale_down 3→1"], ["m1", "m2"]]);
+    world.jobs(1);
+    expect(await world.claimAt("m1")).toBeNull();
+    expect(await world.claimAt("m3")).not.toBeNull();
   });
 
   test("agents that a hold keeps from claiming are shown as draining", async () => {
@@ -533,6 +548,22 @@ describe("who decides", () => {
     world.ports.sleep = async () => world.jobs(2);
     expect(await world.scaler.submitted(key)).toMatchObject({ action: "start", replicasAfter: 3 });
   });
+
+  test("nor does it step down where its jobs are gone by its turn", async () => {
+    const world = new ScalingWorld();
+    world.salad.run(2);
+    world.jobs(3);
+    const { turns } = world.ports;
+    world.ports.turns = {
+      takeTurn: async (name, operationId) => {
+        world.run("UPDATE jobs SET status = 'canceled', canceled = 1");
+        return await turns.takeTurn(name, operationId);
+      },
+      endTurn: (...given) => turns.endTurn(...given),
+    };
+    expect(await world.scaler.submitted(key)).toMatchObject({ action: "none", error: null });
+    expect([world.salad.replicas, world.salad.state, world.history]).toEqual([2, "running", []]);
+  });
 });
 
 describe("a group that is paused", () => {
@@ -679,45 +710,4 @@ describe("what Salad may answer", () => {
     await world.scaler.pass();
     expect(world.history).toEqual([expect.stringContaining("could not prepare the group")]);
   });
-});
-
-test("a machine that fails jobs is replaced by its instance's id, and that once", async () => {
-  // Nothing waits, nothing runs: the next job shall find a better one.
-  const world = new ScalingWorld({ min: 2 });
-  world.salad.run(2);
-  const bad = [
-    { machineId: "m2", reason: "failed 2 jobs that went on elsewhere" },
-    { machineId: "gone", reason: "x" },
-  ];
-  const { group } = world.ports;
-  const told = {
-    badMachines: async () => [...bad],
-    reallocated: async (_key, machineId) =>
-      void bad.splice(
-        bad.findIndex((one) => one.machineId === machineId),
-        1,
-      ),
-  };
-  world.ports.group = (key) => Object.assign(Object.create(group(key)), told);
-  await world.scaler.pass();
-  await world.scaler.pass();
-  expect([world.salad.reallocated, bad, world.history]).toEqual([["i2"], [], ["reallocate null→null"]]);
-});
-
-test("machines that cannot be exchanged keep no other from it", async () => {
-  const world = new ScalingWorld({ min: 5 });
-  world.salad.run(5);
-  const asked = new Set<string>();
-  world.salad.reallocate = async (_place, instanceId) => {
-    asked.add(instanceId);
-    return status(400, "rejected");
-  };
-  const { group } = world.ports;
-  const bad = ["m1", "m2", "m3", "m4", "m5"].map((machineId) => ({ machineId, reason: "x" }));
-  world.ports.group = (of) => Object.assign(Object.create(group(of)), { badMachines: async () => bad });
-  for (let minute = 0; minute < 2; minute++) {
-    await world.scaler.pass();
-    world.nowMs += 60_000;
-  }
-  expect([...asked].sort()).toEqual(["i1", "i2", "i3", "i4", "i5"]);
 });

@@ -118,7 +118,7 @@ export class Agents implements InstanceWatcher {
   }
 
   ended(instance: Instance, how: InstanceEnd): void {
-    if (how === "taken") this.#isTaken(instance);
+    if (how === "taken") this.#noteTaken(instance);
     const container = this.#containers.get(instance.id);
     if (!container || container.state === "gone") return;
     if (how === "interrupted") {
@@ -146,7 +146,7 @@ export class Agents implements InstanceWatcher {
       .join("\n");
   }
 
-  #isTaken(instance: Instance): void {
+  #noteTaken(instance: Instance): void {
     if (instance.announced) {
       // Without a stop before: told of no earlier moment.
       if (!this.taken.has(instance.id)) this.taken.set(instance.id, Date.now());

@@ -21,7 +21,7 @@ const select = `SELECT r.*, ${counted("jobs_queue", "pending")}, ${counted("jobs
             EXISTS (SELECT 1 FROM groups WHERE ${ofRule} AND paused IS NOT NULL) AS queue_paused,
             (SELECT begun FROM open_holds WHERE ${ofRule}) AS hold_begun FROM scaling_rules r`;
 
-/** A rule with its queue; `ended` comes from `readEndedLately`. */
+/** A rule with its queue; jobs that have ended are counted apart, by `readEndedLately`. */
 export interface QueueRecord extends ScalingRuleRecord {
   pending: number;
   running: number;

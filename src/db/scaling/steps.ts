@@ -19,7 +19,7 @@ export function beginStep(
   };
 }
 
-/** SaladCloud refused it, so no cooldown follows: as before, unless another step has begun. Index: the key of scaling_rules. */
+/** It was certainly not done, so no cooldown follows: as before, unless another step has begun. Index: the key of scaling_rules. */
 export function revertStep(
   rule: { user_id: string; container_group_id: string; scaled_up: number | null; scaled_down: number | null },
   direction: Direction,
