@@ -2,9 +2,10 @@
 import type { ScalingInputs } from "../contract/index.ts";
 import type { D1Port } from "../db/d1-port.ts";
 import { type NewScalingEvent, recordEvent } from "../db/scaling/events.ts";
+import type { QueueRecord } from "../db/scaling/queues.ts";
 import type { Statement } from "../db/statement.ts";
 import type { GroupKey } from "../group/protocol.ts";
-import type { Looked, Queue } from "./look.ts";
+import { keyOf, type Looked, type Queue } from "./look.ts";
 import type { ScalingPorts } from "./ports.ts";
 
 export interface Decision extends Omit<NewScalingEvent, keyof GroupKey> {
@@ -52,4 +53,15 @@ export async function keep(
   const isNews = decision.action !== "none" || decision.error !== null;
   const statements = [...(isNews ? recordEvent({ ...key, ...decision }) : []), ...beside];
   if (statements.length > 0) await d1.batch(statements);
+}
+
+/** A failure stands no longer as the last word. Not at once: what fails every other minute would fill the history. */
+const healedAfterMs = 5 * 60_000;
+
+/** A look that went well and changed nothing: written only where the history ends with a failure of some minutes ago. */
+export async function keepHealed(d1: D1Port, rule: QueueRecord, decision: Decision): Promise<void> {
+  const { failed_at } = rule;
+  if (failed_at === null || decision.error !== null || decision.atMs < failed_at + healedAfterMs) return;
+  const reason = `goes well again: ${decision.reason}`;
+  await d1.batch(recordEvent({ ...keyOf(rule), ...decision, reason }));
 }

@@ -110,7 +110,11 @@ export function why(refusal: SaladRefusal): string {
   const said = detail ?? (status === undefined ? reason : `status ${status}`);
   switch (reason) {
     case "refused":
-      return `the deployment's SALAD_API_KEY does not reach it: ${said}`;
+      if (status === 401 || status === 403)
+        return `the deployment's SALAD_API_KEY does not reach it: ${said}`;
+      return status === undefined
+        ? said
+        : `SaladCloud knows no such thing, or none that SALAD_API_KEY reaches: ${said}`;
     case "rejected":
       return `SaladCloud refused: ${said}`;
     case "unavailable":

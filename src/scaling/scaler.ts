@@ -6,7 +6,7 @@ import type { RequestKind } from "../domain/request-budget.ts";
 import { decideScaling } from "../domain/scaling.ts";
 import type { GroupKey, HoldNow } from "../group/protocol.ts";
 import { budgeted } from "./budgeted-salad.ts";
-import { type Decision, keep } from "./decision.ts";
+import { type Decision, keep, keepHealed } from "./decision.ts";
 import { decideInTurn, mayExchange, settleWithoutRule } from "./in-turn.ts";
 import { keyOf, look, type Queue, readQueueOf } from "./look.ts";
 import { type PassReport, passOver } from "./pass.ts";
@@ -101,7 +101,10 @@ export class Scaler {
     const hold = await this.#openHold(queue.rule, queue.rule.hold_begun);
     const isRunning = looked.kind === "seen" && mayExchange(queue.rule, looked.group, trigger);
     const hasBad = isRunning && (await group(key).badMachines(key)).length > 0;
-    if (proposed.action === "none" && hold === null && !hasBad) return proposed;
+    if (proposed.action === "none" && hold === null && !hasBad) {
+      await keepHealed(d1, queue.rule, proposed);
+      return proposed;
+    }
 
     const given = { rule: queue.rule, trigger };
     return await decideInTurn(this.#ports, this.#salad("act", untilMs), proposed, given);

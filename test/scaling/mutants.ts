@@ -27,11 +27,11 @@ export const mutants: Mutant[] = [
   // Holds on grants
   {
     name: "a step down holds no grants",
-    file: "src/scaling/step.ts",
+    file: "src/scaling/step-down.ts",
     find: "const held = await group.holdGrants(key, operationId, ports.nowMs() + choosingMs);",
     replace: "const held = { ok: true, busyMachineIds: [], unnamed: 0, lastGrantMsAgo: null, step: null };",
     and: {
-      file: "src/scaling/step.ts",
+      file: "src/scaling/step-down.ts",
       find: " && (await group.holdGrants(key, operationId, untilMs, given)).ok;",
       replace: ";",
     },
@@ -98,7 +98,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: "a step down that was not answered is given up",
-    file: "src/scaling/step.ts",
+    file: "src/scaling/step-down.ts",
     find: "  if (mayBeMade(done)) return { ...outcome, action: step, error: why(done), isOpen: true, beside: [] };\n",
     replace: "",
     invariant: "no instance that a step has taken gets a lease",
@@ -108,7 +108,7 @@ export const mutants: Mutant[] = [
   // Whom Salad takes
   {
     name: "what deletion costs tell is not looked at",
-    file: "src/scaling/step.ts",
+    file: "src/scaling/step-down.ts",
     find: 'step === "stop" ? 0 : spare(before, busy, replicas)',
     replace: 'step === "stop" ? 0 : replicas',
     invariant: "no instance that a step takes away holds a lease",
@@ -124,7 +124,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: "what was decided before the hold is done",
-    file: "src/scaling/step.ts",
+    file: "src/scaling/step-down.ts",
     find: "= decideScaling({ ...standing.facts, busyNodes });",
     replace: "= standing.choice;",
     invariant: "never fewer than machines are busy",
@@ -145,7 +145,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: "a step down that would take nobody is made",
-    file: "src/scaling/step.ts",
+    file: "src/scaling/step-down.ts",
     find: 'if (step === "scale_down" && target >= salads.replicas) {',
     replace: "if (false) {",
     invariant: "a step down asks for fewer",
@@ -257,7 +257,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: "who is refused the turn decides all the same",
-    file: "src/scaling/in-turn.ts",
+    file: "src/scaling/turn.ts",
     find: "|| !(await turns.takeTurn(name, operation))) return false;",
     replace: ") return false;\n    await turns.takeTurn(name, operation);",
     invariant: "one decider at a time asks for changes",

@@ -297,6 +297,32 @@ describe("a rule that changes while instances are going", () => {
   });
 });
 
+test("a failure is the history's last word no longer than five minutes after it is over", async () => {
+  const world = new ScalingWorld();
+  Object.assign(world.salad, { state: "stopped" });
+  // It fails every other minute: told once.
+  let asked = 0;
+  world.salad.faultOf = (call) =>
+    call === "getGroup" && asked++ % 2 === 0 ? { answer: status(403, "refused", "no") } : undefined;
+  const minutes = async (count: number) => {
+    for (let minute = 0; minute < count; minute++) {
+      await world.scaler.pass();
+      world.nowMs += 60_000;
+    }
+  };
+  await minutes(4);
+  expect(world.history).toHaveLength(1);
+  world.salad.faultOf = () => undefined;
+  await minutes(5);
+  const reasons = world.run("SELECT error, reason FROM scaling_events ORDER BY seq");
+  expect(reasons).toMatchObject([
+    { error: expect.stringContaining("does not reach it: no") },
+    { error: null, reason: expect.stringMatching(/^goes well again: 0 pending/) },
+  ]);
+  await minutes(9);
+  expect(world.history).toHaveLength(2);
+});
+
 test("a turn that cannot be given back ends by itself, and hides nothing of what was done", async () => {
   const world = new ScalingWorld();
   world.salad.run(1);
@@ -314,7 +340,11 @@ test("a turn that cannot be given back ends by itself, and hides nothing of what
 
 describe("a 404", () => {
   test.each([
-    ["where the key reaches no such organization", notFound, /does not reach it/],
+    [
+      "where the key reaches no such organization",
+      notFound,
+      /SaladCloud knows no such thing, or none that SALAD_API_KEY reaches/,
+    ],
     ["while the list is not to be had", unanswered, /gave no answer/],
   ])("%s removes no rule", async (_name, answer, told) => {
     const world = new ScalingWorld();

@@ -19,6 +19,7 @@ function counted(index: string, status: string): string {
 
 const select = `SELECT r.*, ${counted("jobs_queue", "pending")}, ${counted("jobs_running", "running")},
             EXISTS (SELECT 1 FROM groups WHERE ${ofRule} AND paused IS NOT NULL) AS queue_paused,
+            (SELECT CASE WHEN error IS NOT NULL THEN at END FROM scaling_events WHERE ${ofRule} ORDER BY seq DESC LIMIT 1) AS failed_at,
             (SELECT begun FROM open_holds WHERE ${ofRule}) AS hold_begun FROM scaling_rules r`;
 
 /** A rule with its queue; jobs that have ended are counted apart, by `readEndedLately`. */
@@ -27,12 +28,14 @@ export interface QueueRecord extends ScalingRuleRecord {
   running: number;
   /** 1: the container group is paused, which the rule need not be. */
   queue_paused: number;
+  /** When the failure was told that is the last of the history; null: it ends with something that went well, or is empty. */
+  failed_at: number | null;
   /** Of a step down whose hold on grants nobody has seen the end of; null: there is none. */
   hold_begun: number | null;
 }
 
 /**
- * Rules after that one, in the order of the key, that are not paused. Indexes: the keys of scaling_rules, groups and open_holds; jobs_queue and
+ * Rules after that one, in the order of the key, that are not paused. Indexes: the keys of scaling_rules, groups and open_holds; scaling_events_by_rule; jobs_queue and
  * jobs_running, which it reads nothing beside.
  */
 export function readQueues(after: RuleKey, limit: number): Statement {

@@ -23,6 +23,10 @@ const route = createRoute({
 export const evaluateScalingRule = operation(route, async (c) => {
   const { id } = c.req.valid("param");
   const { dry_run, ...owner } = c.req.valid("query");
+  // Whoever sends {"dry_run": true} shall not have it done. Clients that send {} with each POST ask for nothing by it.
+  if (c.req.raw.body !== null && Number(c.req.header("Content-Length") ?? "{}?".length) > "{}".length) {
+    throw new ApiError("invalid_request", { problem: "takes no body: dry_run is a parameter of the URL" });
+  }
   const userId = await ownerOf(c, id, owner);
   if (configOf(c.env).salad.apiKey === null) {
     throw new ApiError("forbidden", { problem: "this deployment scales nothing: it has no SALAD_API_KEY" });

@@ -257,6 +257,8 @@ describe("POST /scaling-rules/:id/evaluate", () => {
       const refused = await send("POST", `/scaling-rules/${groupId}/evaluate?${slip}=true`, { key });
       expect([refused.status, refused.body.field]).toEqual([400, slip]);
     }
+    const body = await send("POST", `/scaling-rules/${groupId}/evaluate`, { key, body: { dry_run: true } });
+    expect([body.status, body.body.message]).toEqual([400, expect.stringContaining("takes no body")]);
     expect((await history()).body._count).toBe(0);
     expect((await send("POST", "/scaling-rules/nobodys/evaluate", { key })).status).toBe(404);
     expect((await send("GET", "/scaling-rules/nobodys/events", { key })).status).toBe(404);
