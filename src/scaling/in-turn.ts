@@ -8,7 +8,7 @@ import { isAtRest, replicasOf } from "../domain/scaling.ts";
 import type { HoldNow } from "../group/protocol.ts";
 import type { SaladGroup } from "../salad/client.ts";
 import { type Decision, keep, tell } from "./decision.ts";
-import { keyOf, look, placeOf, readQueueOf } from "./look.ts";
+import { keyOf, type Looked, look, placeOf, readQueueOf } from "./look.ts";
 import type { SaladPort, ScalingPorts } from "./ports.ts";
 import { isDownwards, proposal, unchanged } from "./proposal.ts";
 import { reallocateBad } from "./reallocate.ts";
@@ -16,7 +16,7 @@ import { settle } from "./settle.ts";
 import { settlingOf, type Turn } from "./step.ts";
 import { stepDown } from "./step-down.ts";
 import { stepUp } from "./step-up.ts";
-import { inTurn } from "./turn.ts";
+import { type HeldTurn, inTurn } from "./turn.ts";
 
 export async function decideInTurn(
   ports: ScalingPorts,
@@ -38,50 +38,76 @@ export async function decideInTurn(
       return current;
     }
     const turn: Turn = { ports, salad, group: ports.group(key), operationId: held.operationId, queue };
-    const begunMs = queue.rule.hold_begun;
-    const hold = begunMs === null ? null : await turn.group.grantHold(key);
-    // Whoever began that step died before he asked Salad: no cooldown follows. It was due, so that of the step before is over.
-    if (begunMs !== null && hold?.step === null) {
-      await d1.batch([revertStep({ ...queue.rule, scaled_down: null }, "down", begunMs)]);
-    }
+    const hold = await holdOf(turn);
     // Before any start: who is there now goes, and who comes then stays.
     const rests = isAtRest(looked.group.status);
     if (hold !== null && rests) await settle(settlingOf(turn), hold, 0);
-    const isDown = isDownwards(looked.choice.step);
+    const seen = { ...looked, current, trigger, hold: rests ? null : hold };
+    const { step } = looked.choice;
     // Else the hold would be renewed by each step that Salad does not carry out, and idle nodes would get no job meanwhile.
-    const isUnclear = looked.choice.step === "scale_down" && (hold?.step ?? null) !== null;
-    if (looked.choice.step === "none" || (isDown && trigger === "submission") || isUnclear) {
-      if (hold !== null && !rests) await settle(settlingOf(turn), hold, looked.group.replicas);
-      if (mayExchange(queue.rule, looked.group, trigger)) await reallocateBad(ports, salad, queue, trigger);
-      return isUnclear ? { ...unchanged(current), reason: unclearStep } : unchanged(current);
-    }
-    const { facts, choice } = looked;
-    const act = isDown ? stepDown : stepUp;
-    // Until it tells: if it fails in the middle, nobody knows what Salad has been asked.
-    held.isOpen = true;
-    const { beside, busyNodes, made, isOpen, ...outcome } = await act({
-      ...turn,
-      ...{ keepTurn: held.keep, salads: looked.group, facts, choice },
-    });
-    held.isOpen = isOpen ?? false;
-    const decision: Decision = {
-      ...current,
-      ...outcome,
-      inputs: { ...current.inputs, ...(busyNodes === undefined ? {} : { busy_nodes: busyNodes }) },
-    };
-    tell(ports, key, decision);
-    await keep(d1, key, decision, beside);
-    if (made) await settle(settlingOf(turn), made, made.step?.replicas ?? 0);
-    // Those whom an earlier step was about to take may be kept now.
-    const replicasNow = outcome.replicasAfter ?? looked.group.replicas;
-    if (!isDown && hold !== null && !rests) await settle(settlingOf(turn), hold, replicasNow);
-    // A step may be due in each look and come to nothing in each: machines that fail jobs do not wait for it. But they may be among those that go.
-    const areGoing = isDown && (made !== undefined || held.isOpen);
-    if (!areGoing && mayExchange(queue.rule, looked.group, trigger))
-      await reallocateBad(ports, salad, queue, trigger);
-    return decision;
+    const isUnclear = step === "scale_down" && (hold?.step ?? null) !== null;
+    if (isUnclear) return { ...(await takeNoStep(turn, seen)), reason: unclearStep };
+    const isNotIts = trigger === "submission" && isDownwards(step);
+    return step === "none" || isNotIts ? await takeNoStep(turn, seen) : await takeStep(turn, held, seen);
   });
   return decided ?? { ...unchanged(proposed), reason: notOurTurn };
+}
+
+interface Seen extends Extract<Looked, { kind: "seen" }> {
+  current: Decision;
+  trigger: ScalingTrigger;
+  /** Of an earlier step down, whose outcome is not settled yet. */
+  hold: HoldNow | null;
+}
+
+/** The hold of an earlier step down; null: there is none. */
+async function holdOf({ ports, group, queue: { rule } }: Turn): Promise<HoldNow | null> {
+  if (rule.hold_begun === null) return null;
+  const hold = await group.grantHold(keyOf(rule));
+  // Whoever began that step died before he asked Salad: no cooldown follows. It was due, so that of the step before is over.
+  if (hold?.step === null) {
+    await ports.d1.batch([revertStep({ ...rule, scaled_down: null }, "down", rule.hold_begun)]);
+  }
+  return hold;
+}
+
+async function takeNoStep(turn: Turn, { group, current, trigger, hold }: Seen): Promise<Decision> {
+  if (hold !== null) await settle(settlingOf(turn), hold, group.replicas);
+  await exchangeBad(turn, group, trigger);
+  return unchanged(current);
+}
+
+async function takeStep(turn: Turn, held: HeldTurn, seen: Seen): Promise<Decision> {
+  const { group, facts, choice, current, trigger, hold } = seen;
+  const { ports, queue } = turn;
+  const isDown = isDownwards(choice.step);
+  const act = isDown ? stepDown : stepUp;
+  // Until it tells: if it fails in the middle, nobody knows what Salad has been asked.
+  held.isOpen = true;
+  const standing = { ...turn, keepTurn: held.keep, salads: group, facts, choice };
+  const { beside, busyNodes, made, isOpen, ...outcome } = await act(standing);
+  held.isOpen = isOpen ?? false;
+  const decision: Decision = {
+    ...current,
+    ...outcome,
+    inputs: { ...current.inputs, ...(busyNodes === undefined ? {} : { busy_nodes: busyNodes }) },
+  };
+  const key = keyOf(queue.rule);
+  tell(ports, key, decision);
+  await keep(ports.d1, key, decision, beside);
+  if (made) await settle(settlingOf(turn), made, made.step?.replicas ?? 0);
+  // Those whom an earlier step was about to take may be kept now.
+  if (!isDown && hold !== null) {
+    await settle(settlingOf(turn), hold, outcome.replicasAfter ?? group.replicas);
+  }
+  // A step may be due in each look and come to nothing in each: machines that fail jobs do not wait for it. But they may be among those that go.
+  const areGoing = isDown && (made !== undefined || held.isOpen);
+  if (!areGoing) await exchangeBad(turn, group, trigger);
+  return decision;
+}
+
+async function exchangeBad({ ports, salad, queue }: Turn, group: SaladGroup, trigger: ScalingTrigger) {
+  if (mayExchange(queue.rule, group, trigger)) await reallocateBad(ports, salad, queue, trigger);
 }
 
 const notOurTurn =

@@ -270,8 +270,8 @@ export const mutants: Mutant[] = [
     replace: "",
     and: {
       file: "src/scaling/in-turn.ts",
-      find: '(isDown && trigger === "submission") || ',
-      replace: "",
+      find: 'trigger === "submission" && isDownwards(step)',
+      replace: "(false as boolean)",
     },
     invariant: "a submission steps up only",
     seed: 4,
