@@ -5,6 +5,7 @@
  * Sockets hibernate: the object leaves memory and they stay open. What is known of each is its attachment; what is in
  * memory is a copy of that, read anew in each life of the object.
  */
+
 import {
   AgentMessage,
   limits,
@@ -14,6 +15,7 @@ import {
   socketPing,
   socketPong,
 } from "../contract/index.ts";
+import { parseJson } from "../http/parse-json.ts";
 import { Drained } from "./drained.ts";
 import type { AgentsPort } from "./ports.ts";
 import type { AgentsApi, SocketSeen } from "./protocol.ts";
@@ -248,12 +250,4 @@ function send(socket: WebSocket, message: ServerMessage): boolean {
   if (socket.readyState !== WebSocket.READY_STATE_OPEN) return false;
   socket.send(JSON.stringify(message));
   return true;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // not JSON, so no message of ours
-  }
 }

@@ -1,5 +1,7 @@
 /** One call of Salad's public API: bounded in time and bytes, its answer checked, its failure a value. Never retried here. */
+
 import { z } from "zod";
+import { parseJson } from "../http/parse-json.ts";
 import { readTextAtMost } from "../http/read-text.ts";
 import { reasonOf, type SaladAnswer, type SaladRefusal, unavailable } from "./answer.ts";
 
@@ -91,7 +93,7 @@ function parsed<Schema extends z.ZodType>(
   isHtml: boolean,
   schema: Schema,
 ): SaladAnswer<z.infer<Schema>> {
-  const json = jsonOf(text);
+  const json = parseJson(text);
   if (json === undefined) return unavailable(isHtml ? "HTML" : "not JSON", 200);
   const checked = schema.safeParse(json);
   if (checked.success) return { ok: true, value: checked.data };
@@ -101,7 +103,7 @@ function parsed<Schema extends z.ZodType>(
 
 function refusalOf(status: number, isHtml: boolean, text: string | null, apiKey: string): SaladRefusal {
   const reason = reasonOf(status, isHtml);
-  const problem = isHtml || text === null ? undefined : Problem.safeParse(jsonOf(text)).data;
+  const problem = isHtml || text === null ? undefined : Problem.safeParse(parseJson(text)).data;
   const said = problem?.detail || problem?.title;
   const detail = said
     ? oneLine(said.replaceAll(apiKey, "[key]"))
@@ -113,15 +115,6 @@ function refusalOf(status: number, isHtml: boolean, text: string | null, apiKey:
 
 function looksLikeHtml(contentType: string | null, text: string | null): boolean {
   return /\bhtml\b/i.test(contentType ?? "") || /^\s*</.test(text ?? "");
-}
-
-/** `undefined`, which no JSON is, for what is none. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Cut, without halves of characters. */

@@ -1,5 +1,7 @@
 /** The first line of a manifest: what a generation consists of. All that the API ever reads of one, whatever its size. */
+
 import { type ChunkName, limits, ManifestHead } from "../../contract/index.ts";
+import { parseJson } from "../../http/parse-json.ts";
 import type { BucketPort } from "../bucket-port.ts";
 
 /** A chunk's name with the largest numbers there are, and what else the line carries, its prefix escaped throughout. */
@@ -15,7 +17,7 @@ export async function readManifestHead(bucket: BucketPort, key: string): Promise
   if (object === null) return { kind: "missing" };
   const line = await firstLine(object.body);
   if (line === null) return { kind: "malformed", problem: "its first line does not end" };
-  const parsed = ManifestHead.safeParse(jsonOf(line));
+  const parsed = ManifestHead.safeParse(parseJson(line));
   if (parsed.success) return { kind: "read", size: object.size, head: parsed.data };
   const [issue] = parsed.error.issues;
   return { kind: "malformed", problem: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "malformed"}` };
@@ -38,13 +40,4 @@ async function firstLine(body: AsyncIterable<Uint8Array>): Promise<string | null
     line += decoder.decode(bytes, { stream: true });
   }
   return null;
-}
-
-/** Undefined: not JSON, which no schema accepts. */
-function jsonOf(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
