@@ -1,6 +1,5 @@
 /** A step down, in a turn: nobody else decides on that group meanwhile. Why each part of it comes where it does: docs/autoscaling.md. */
 import { revertStep } from "../db/scaling/steps.ts";
-import type { Statement } from "../db/statement.ts";
 import { decideScaling, isAtRest } from "../domain/scaling.ts";
 import { budgetSpent, mayBeMade } from "./budgeted-salad.ts";
 import { costed, spare } from "./deletion-costs.ts";
@@ -26,9 +25,9 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   const outcome = { wanted, replicasBefore: salads.replicas, replicasAfter: null, reason, busyNodes };
   // Salad may still be carrying out an earlier step.
   const release = () => settle(settlingOf(standing), { operationId, step: held.step }, salads.replicas);
-  const giveUp = async (error: string | null, beside: Statement[] = []): Promise<Outcome> => {
+  const giveUp = async (error: string | null, because = reason): Promise<Outcome> => {
     await release();
-    return { ...outcome, action: error === null ? "none" : "drain", error, beside };
+    return { ...outcome, action: error === null ? "none" : "drain", reason: because, error, beside: [] };
   };
   if (step !== "scale_down" && step !== "stop") return await giveUp(null);
 
@@ -41,9 +40,8 @@ export async function stepDown(standing: Standing): Promise<Outcome> {
   const before = listed.value.filter(staysUp).map(costed(listed.value));
   const isBlind = before.every(({ deletionCost }) => deletionCost === null);
   if (step === "scale_down" && isBlind && (held.lastGrantMsAgo ?? raisedMs) < raisedMs) {
-    await release();
-    const reason = `${outcome.reason}; a job has just begun, and SaladCloud does not tell whether its node is marked busy`;
-    return { ...outcome, action: "none", reason, error: null, beside: [] };
+    const blind = "a job has just begun, and SaladCloud does not tell whether its node is marked busy";
+    return await giveUp(null, `${reason}; ${blind}`);
   }
   const target = step === "stop" ? 0 : spare(before, busy, replicas);
   if (step === "scale_down" && target >= salads.replicas) {

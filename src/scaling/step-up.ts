@@ -30,13 +30,12 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
           beside: mayBeMade(answer) ? [] : [revert],
         };
 
+  const setReplicas = async () =>
+    mend(standing, await salad.setReplicas(place, replicas), (now) => now.replicas === replicas);
+
   let late = false;
   if (salads.replicas !== replicas) {
-    const set = await mend(
-      standing,
-      await salad.setReplicas(place, replicas),
-      (now) => now.replicas === replicas,
-    );
+    const set = await setReplicas();
     // Whether a stopped group takes a PATCH is not documented: then after its start.
     late = step === "start" && !set.ok && set.reason === "rejected" && set.status === 400;
     if (!set.ok && !late) return failed(set);
@@ -49,11 +48,7 @@ export async function stepUp(standing: Standing): Promise<Outcome> {
     // Fewer are not asked for here: those who have come may have jobs by now. That is a step down, with all that it takes.
     if (late && replicas < salads.replicas) return { ...outcome, replicasAfter: salads.replicas, beside: [] };
     if (late) {
-      const set = await mend(
-        standing,
-        await salad.setReplicas(place, replicas),
-        (now) => now.replicas === replicas,
-      );
+      const set = await setReplicas();
       if (!set.ok) {
         const told = { error: why(set), isOpen: mayBeMade(set) };
         return { ...outcome, ...told, replicasAfter: salads.replicas, beside: [] };
