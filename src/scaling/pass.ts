@@ -117,11 +117,10 @@ async function read(
     readQueues(last ?? first, mostRules),
     readEndedLately(startMs),
     readHoldsWithoutRule(mostHolds),
-    ...(last === null ? [] : [readQueues(first, mostRules)]),
+    ...(last === null ? [] : [readQueues(first, mostRules, last)]),
   ])) as unknown as [QueueRecord[], EndedRecord[], HoldRecord[], QueueRecord[]?];
   const ended = new Map(lately.map((record) => [nameOf(record), record.ended]));
-  const known = new Set(following.map(nameOf));
-  const rules = [...following, ...preceding.filter((rule) => !known.has(nameOf(rule)))].slice(0, mostRules);
+  const rules = [...following, ...preceding].slice(0, mostRules);
   const queues = rules.map((rule) => ({ rule, ended: ended.get(nameOf(rule)) ?? 0 }));
   return { queues, holds, areAll: rules.length < mostRules };
 }

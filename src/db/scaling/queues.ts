@@ -35,14 +35,18 @@ export interface QueueRecord extends ScalingRuleRecord {
 }
 
 /**
- * Rules after that one, in the order of the key, that are not paused. Indexes: the keys of scaling_rules, groups and open_holds; scaling_events_by_rule; jobs_queue and
+ * Rules after that one and up to the other (null: to the end), in the order of the key, that are not paused. Indexes: the keys of scaling_rules, groups and open_holds; scaling_events_by_rule; jobs_queue and
  * jobs_running, which it reads nothing beside.
  */
-export function readQueues(after: RuleKey, limit: number): Statement {
+export function readQueues(after: RuleKey, limit: number, upTo: RuleKey | null = null): Statement {
+  const bound = upTo === null ? "" : "AND (r.user_id, r.container_group_id) <= (?4, ?5)";
   return {
-    sql: `${select} WHERE r.paused = 0 AND (r.user_id, r.container_group_id) > (?1, ?2)
+    sql: `${select} WHERE r.paused = 0 AND (r.user_id, r.container_group_id) > (?1, ?2) ${bound}
           ORDER BY r.user_id, r.container_group_id LIMIT ?3`,
-    params: [after.user_id, after.container_group_id, limit],
+    params: [
+      ...[after.user_id, after.container_group_id, limit],
+      ...(upTo === null ? [] : [upTo.user_id, upTo.container_group_id]),
+    ],
   };
 }
 

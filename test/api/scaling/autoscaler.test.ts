@@ -300,7 +300,8 @@ describe("the statements", () => {
   const ruleKey = "sqlite_autoindex_scaling_rules_1";
 
   test("queues are counted in their indexes alone", async () => {
-    for (const statement of [readQueues({ user_id: "", container_group_id: "" }, 500), readQueue("u", "g")]) {
+    const [first, last] = [{ user_id: "", container_group_id: "" }, rule];
+    for (const statement of [readQueues(first, 9), readQueues(first, 9, last), readQueue("u", "g")]) {
       const plan = await planOf(statement);
       expect(plan[0]).toContain(ruleKey);
       const ofJobs = plan.filter((step) => /jobs/.test(step));
