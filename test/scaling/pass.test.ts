@@ -181,7 +181,7 @@ test.each([149, 501, 700])(
 
 test("a pass goes on after the last one's last rule, round to it, and looks at none twice", async () => {
   const world = worldOf(4);
-  await world.desk.keepLastRule({ user_id: "user-1", container_group_id: "group-1" });
+  await world.desk.keepLastRule({ user_id: "user of acme", container_group_id: "group-1" });
   const seen: string[] = [];
   atRest(world, (name) => seen.push(name));
   expect(await world.scaler.pass()).toMatchObject({ rules: 4, left: 0 });
